@@ -1,0 +1,101 @@
+"""Claims, bands and cards: what a notebook asserts on every run, and what its full run gave."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from helpers import record
+from helpers.errors import ClaimError, CourseError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+RESULTS = Path(__file__).resolve().parents[1] / "results"
+
+
+def claim(text: str, held: bool, on: Any = None) -> None:
+    """Assert a finding: print `✓ text` where it holds, raise ClaimError where it does not.
+
+    `held` must be a plain truth value. `on` is the frame, or the frames, that the claim speaks about: unless
+    all of them are real data the claim is not checked, and the line says so.
+    """
+    if not isinstance(held, bool | np.bool_):
+        raise CourseError(f"claim({text!r}, …) needs True or False, not {type(held).__name__}.")
+    if not _real(on):
+        record.write("claim", text=text, status="skipped")
+        print(f"– not checked on stand-in data: {text}")
+        return
+    record.write("claim", text=text, status="held" if held else "failed")
+    if not held:
+        raise ClaimError(f"This run does not bear out the claim: {text}")
+    print(f"✓ {text}")
+
+
+def band(text: str, value: float, low: float, high: float, on: Any = None, digits: int = 3) -> None:
+    """Claim that `low <= value <= high`; the printed line shows the band, so that it is the same on every run."""
+    inside = bool(math.isfinite(value) and low <= value <= high)
+    line = f"{text}: between {low:.{digits}f} and {high:.{digits}f}"
+    claim(line if inside or not _real(on) else f"{line}, but this run gave {value:.{digits}f}", inside, on)
+
+
+def metric(name: str, values: float | Iterable[float], unit: str = "") -> None:
+    """Record a headline number, one value a seed or fold, for the card that a full run writes."""
+    array = np.atleast_1d(np.asarray(values, dtype=float))
+    if not np.isfinite(array).all():
+        raise CourseError(f"The metric {name!r} is not finite: {array.tolist()}.")
+    record.write(
+        "metric",
+        name=name,
+        values=array.tolist(),
+        mean=float(array.mean()),
+        std=float(array.std(ddof=1)) if array.size > 1 else None,
+        n=int(array.size),
+        unit=unit,
+    )
+
+
+def card(number: int) -> pd.DataFrame:
+    """Return what the full run of notebook `number` gave, one row a metric (columns mean, spread, n, unit).
+
+    Prints where and when the run was made. The frame is empty, and the line says so, while no full run is on
+    record or the notebook's code has changed since.
+    """
+    import pandas as pd
+
+    path = RESULTS / f"{number:02d}.json"
+    columns = ["metric", "mean", "spread", "n", "unit"]
+    if not path.exists():
+        print(f"No full run on record. `course run {number:02d} --profile full` makes one.")
+        return pd.DataFrame(columns=columns).set_index("metric")
+    content = json.loads(path.read_text(encoding="utf-8"))
+    stale = _code_changed(number, content.get("code_sha256"))
+    note = " The notebook's code has changed since: read these numbers as an earlier version's." if stale else ""
+    print(
+        f"Full run of {content['date'][:10]} on {content['device']} with Keras on {content['backend']}, "
+        f"{content['seconds']:.0f} s.{note}"
+    )
+    rows = [[m["name"], m["mean"], m["std"], m["n"], m["unit"]] for m in content["metrics"]]
+    return pd.DataFrame(rows, columns=columns).set_index("metric")
+
+
+def _code_changed(number: int, sha256: str | None) -> bool:
+    from helpers.notebooks import find  # reading a notebook's code hash is shared with the command line
+
+    notebook = find(number)
+    return notebook is not None and notebook.code_sha256 != sha256
+
+
+def _real(on: Any) -> bool:
+    if on is None:
+        return True
+    frames = list(on) if isinstance(on, list | tuple) else [on]
+    origins = [getattr(frame, "attrs", {}).get("origin") for frame in frames]
+    if None in origins:
+        raise CourseError("claim(…, on=…) takes frames that datasets.load returned: their attrs say the origin.")
+    return all(origin == "real" for origin in origins)

@@ -1,0 +1,178 @@
+"""Train a compiled Keras model: one progress line, early stopping on validation data only, the best weights kept."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from helpers.errors import CourseError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True)
+class History:
+    """Losses by epoch (frame: index epoch from 1, columns loss, val_loss, …), the epoch whose weights were kept,
+    seconds.
+    """
+
+    frame: pd.DataFrame
+    best_epoch: int
+    seconds: float
+
+    def plot(self, title: str) -> Figure:
+        """Training and validation loss by epoch, the kept epoch marked; show it with plots.show."""
+        import matplotlib.pyplot as plt
+
+        fig, ax = plt.subplots()
+        ax.plot(self.frame["loss"], label="training")
+        ax.plot(self.frame["val_loss"], label="validation")
+        ax.axvline(self.best_epoch, color="0.5", linestyle=":", label=f"kept: epoch {self.best_epoch}")
+        ax.set(title=title, xlabel="epoch", ylabel="loss")
+        ax.legend()
+        return fig
+
+
+def fit(
+    model: Any,
+    X: Any,
+    y: np.ndarray,
+    *,
+    validation: tuple[Any, np.ndarray],
+    epochs: int,
+    batch_size: int = 256,
+    patience: int = 5,
+    seed: int = 7,
+    sample_weight: np.ndarray | None = None,
+    label: str = "",
+) -> History:
+    """Fit a compiled `model` on arrays and leave the weights of the epoch with the lowest validation loss in it.
+
+    X: array (n, …) or a list or dict of such; y (n, …); `validation`: the same pair, later in time or otherwise
+    untouched, the only data that early stopping looks at. Training ends after `epochs`, or after `patience` epochs
+    without a better validation loss. The same seed gives the same weights on the same machine and backend. Raises
+    CourseError for missing values, parts of different lengths, empty parts, or a loss that is not finite.
+    """
+    import keras
+    import pandas as pd
+
+    _check("training", X, y)
+    _check("validation", *validation)
+    if getattr(model, "optimizer", None) is None:
+        raise CourseError("The model is not compiled: call model.compile(optimizer=…, loss=…) before training.fit.")
+    keras.utils.set_random_seed(seed)
+    _group_steps(model, batches=-(-len(y) // batch_size))
+    keeper = _keep_best(keras, patience)
+    started = time.perf_counter()
+    history = model.fit(
+        X,
+        y,
+        validation_data=validation,
+        epochs=epochs,
+        batch_size=batch_size,
+        sample_weight=sample_weight,
+        validation_batch_size=max(batch_size, 1024),
+        verbose=0,
+        callbacks=[keeper, _progress(keras, epochs, label)],
+    )
+    frame = pd.DataFrame(history.history)
+    frame.index = pd.RangeIndex(1, len(frame) + 1, name="epoch")
+    if not np.isfinite(frame["val_loss"].iloc[keeper.best_epoch - 1]):
+        raise CourseError("The loss is not finite: scale the inputs or lower the learning rate.")
+    return History(frame, keeper.best_epoch, time.perf_counter() - started)
+
+
+def _check(part: str, X: Any, y: np.ndarray) -> None:
+    arrays = list(X.values()) if isinstance(X, dict) else list(X) if isinstance(X, list | tuple) else [X]
+    for array in map(np.asarray, arrays):
+        if len(array) != len(y):
+            raise CourseError(f"The {part} inputs have {len(array)} rows and the target {len(y)}.")
+    if len(y) == 0:
+        raise CourseError(f"The {part} data is empty.")
+    for name, array in [("inputs", a) for a in arrays] + [("target", y)]:
+        values = np.asarray(array)
+        if values.dtype.kind not in "fiub":
+            raise CourseError(f"The {part} {name} hold {values.dtype} values; a network needs numbers.")
+        missing = values.size - int(np.isfinite(values).sum())
+        if missing:
+            raise CourseError(
+                f"The {part} {name} hold {missing} missing or infinite values; clean them before training."
+            )
+
+
+def _group_steps(model: Any, batches: int) -> None:
+    """Let TensorFlow and JAX run several batches a call: fewer trips through Python (PyTorch allows one)."""
+    import keras
+
+    wanted = 1 if keras.backend.backend() == "torch" else max(1, min(32, batches))
+    if model.steps_per_execution != wanted:
+        model.steps_per_execution = wanted
+        model.train_function = model.test_function = None
+
+
+def _keep_best(keras: Any, patience: int) -> Any:
+    class KeepBest(keras.callbacks.Callback):
+        """Early stopping that also restores the best weights when the epochs run out first."""
+
+        best_loss, best_epoch, best_weights = np.inf, 1, None
+
+        def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+            if logs["val_loss"] < self.best_loss:
+                self.best_loss, self.best_epoch = logs["val_loss"], epoch + 1
+                self.best_weights = self.model.get_weights()
+            if epoch + 1 - self.best_epoch >= patience or not np.isfinite(logs["loss"]):
+                self.model.stop_training = True
+
+        def on_train_end(self, logs: dict | None = None) -> None:
+            if self.best_weights is not None:
+                self.model.set_weights(self.best_weights)
+
+    return KeepBest()
+
+
+def _progress(keras: Any, epochs: int, label: str) -> Any:
+    class Progress(keras.callbacks.Callback):
+        """One line that updates in a notebook or terminal, and a single closing line in a log."""
+
+        def on_train_begin(self, logs: dict | None = None) -> None:
+            self.started, self.line, self.handle = time.perf_counter(), "", None
+            self.where = _where()
+
+        def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+            self.line = (
+                f"{label + ': ' if label else ''}epoch {epoch + 1}/{epochs} · loss {logs['loss']:.4g} · "
+                f"validation {logs['val_loss']:.4g} · {time.perf_counter() - self.started:.1f} s"
+            )
+            if self.where == "terminal":
+                print(f"\r\x1b[K{self.line}", end="", flush=True)
+            elif self.where == "notebook":
+                from IPython.display import display
+
+                bundle = {"text/plain": self.line}
+                if self.handle is None:
+                    self.handle = display(bundle, raw=True, display_id=True)
+                else:
+                    self.handle.update(bundle, raw=True)
+
+        def on_train_end(self, logs: dict | None = None) -> None:
+            if self.where == "terminal":
+                print()
+            elif self.where == "log":
+                print(self.line)
+
+    return Progress()
+
+
+def _where() -> str:
+    if os.environ.get("COURSE_PROGRESS") == "off":
+        return "nowhere"
+    if "ipykernel" in sys.modules and "IPython" in sys.modules and sys.modules["IPython"].get_ipython() is not None:
+        return "notebook"
+    return "terminal" if sys.stdout.isatty() else "log"
