@@ -137,7 +137,7 @@ def _features(feature_fn: Callable, frame: pd.DataFrame) -> pd.DataFrame:
     out = pd.DataFrame(np.asarray(out)) if not isinstance(out, pd.DataFrame | pd.Series) else pd.DataFrame(out)
     if len(out) != len(frame):
         raise CourseError(
-            f"The features have {len(out)} rows for {len(frame)} input rows: return one row each, missing where unknown."
+            f"The features have {len(out)} rows for {len(frame)} input rows: return one each, missing where unknown."
         )
     return out
 

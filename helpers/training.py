@@ -89,6 +89,26 @@ def fit(
     return History(frame, keeper.best_epoch, time.perf_counter() - started)
 
 
+def reset(model: Any, seed: int) -> None:
+    """Give a compiled `model` fresh initial weights from `seed` and a fresh optimiser, keeping its compiled functions.
+
+    The same as building and compiling it anew after keras.utils.set_random_seed(seed), without paying for tracing
+    again: this makes many folds and seeds of one architecture several times faster.
+    """
+    import keras
+
+    keras.utils.set_random_seed(seed)
+    fresh = keras.models.clone_model(model)
+    model.set_weights(fresh.get_weights())
+    if model.optimizer.built:
+        rate = model.optimizer.learning_rate
+        rate = None if callable(rate) else float(keras.ops.convert_to_numpy(rate))
+        for variable in model.optimizer.variables:
+            variable.assign(keras.ops.zeros_like(variable))
+        if rate is not None:
+            model.optimizer.learning_rate = rate
+
+
 def _check(part: str, X: Any, y: np.ndarray) -> None:
     arrays = list(X.values()) if isinstance(X, dict) else list(X) if isinstance(X, list | tuple) else [X]
     for array in map(np.asarray, arrays):
@@ -111,7 +131,8 @@ def _group_steps(model: Any, batches: int) -> None:
     """Let TensorFlow and JAX run several batches a call: fewer trips through Python (PyTorch allows one)."""
     import keras
 
-    wanted = 1 if keras.backend.backend() == "torch" else max(1, min(32, batches))
+    grouped = min(32, 2 ** int(np.log2(batches)))  # powers of two, so that folds of like size share one trace
+    wanted = 1 if keras.backend.backend() == "torch" else grouped
     if model.steps_per_execution != wanted:
         model.steps_per_execution = wanted
         model.train_function = model.test_function = None

@@ -1,0 +1,235 @@
+"""What a notebook of the course says about itself: number, title table, hashes, stamp. Needs nothing but json."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+import os
+import re
+import tempfile
+import tomllib
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from helpers.errors import CourseError
+
+PARTS = {
+    "0": "Start here",
+    "1": "The mathematics",
+    "2": "Markets",
+    "3": "Credit, fraud and operations",
+    "4": "Customers",
+    "5": "Trust and production",
+}
+FILE_NAME = re.compile(r"(\d\d)_([a-z0-9]+(?:_[a-z0-9]+)*)\.ipynb")
+HEADING = re.compile(r"^# (\d\d) · (.+?)\s*$", re.M)
+ROW = re.compile(r"^\|\s*([^|]+?)\s*\|\s*(.*?)\s*\|\s*$", re.M)
+LINK = re.compile(r"\[([^\]]*)\]\([^)]*\)")
+
+
+def root() -> Path:
+    """The folder of the course: COURSE_ROOT, else the checkout this package lies in."""
+    return Path(os.environ.get("COURSE_ROOT") or Path(__file__).parents[2]).resolve()
+
+
+def text(value: object) -> str:
+    """A notebook's multi-line string, which may be stored as one string or as a list of lines."""
+    return "".join(value) if isinstance(value, list) else str(value or "")
+
+
+def tags(cell: dict) -> list[str]:
+    """The cell's tags."""
+    return cell.get("metadata", {}).get("tags", [])
+
+
+def code_hash(raw: dict) -> str:
+    """SHA-256 over the sources of the code cells, the set-up cell left out (it carries the public address)."""
+    digest = hashlib.sha256()
+    for cell in raw["cells"]:
+        if cell["cell_type"] == "code" and not {"setup", "injected-parameters"} & set(tags(cell)):
+            digest.update(text(cell["source"]).replace("\r\n", "\n").strip().encode() + b"\0")
+    return digest.hexdigest()
+
+
+def outputs_hash(raw: dict) -> str:
+    """SHA-256 over the stored outputs, execution counts left out."""
+    digest = hashlib.sha256()
+    for cell in raw["cells"]:
+        for output in cell.get("outputs", []):
+            kept = {key: value for key, value in output.items() if key not in ("execution_count", "data")}
+            kept["text"] = text(output.get("text"))
+            kept["data"] = {
+                kind: text(value).strip() if kind.startswith(("text/", "image/")) else value
+                for kind, value in output.get("data", {}).items()
+            }
+            digest.update(json.dumps(kept, sort_keys=True).encode())
+        digest.update(b"\0")
+    return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class Notebook:
+    """One notebook file, read once."""
+
+    path: Path
+    raw: dict
+
+    @classmethod
+    def read(cls, path: Path) -> Notebook:
+        """Read a file; raises CourseError when it is not a notebook."""
+        try:
+            raw = json.loads(path.read_text(encoding="utf-8"))
+            if not isinstance(raw["cells"], list) or raw["nbformat"] != 4:
+                raise ValueError("not a version 4 notebook")
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise CourseError(f"{path.name} cannot be read as a notebook ({error}); restore it with Git.") from error
+        return cls(path, raw)
+
+    @property
+    def cells(self) -> list[dict]:
+        """The cells, in order."""
+        return self.raw["cells"]
+
+    @property
+    def number(self) -> str:
+        """Two digits: the place in the course."""
+        return self.path.name[:2]
+
+    @property
+    def slug(self) -> str:
+        """The file name without number and ending."""
+        return self.path.stem[3:]
+
+    @property
+    def part(self) -> str:
+        """The title of the part, from the tens digit."""
+        return PARTS.get(self.number[0], "Other")
+
+    @cached_property
+    def title_text(self) -> str:
+        """The source of the title cell ('' where there is none)."""
+        for cell in self.cells:
+            if cell["cell_type"] == "markdown" and ("title" in tags(cell) or HEADING.search(text(cell["source"]))):
+                return text(cell["source"])
+        return ""
+
+    @property
+    def title(self) -> str:
+        """The title without its number."""
+        found = HEADING.search(self.title_text)
+        return found[2] if found else self.slug.replace("_", " ").capitalize()
+
+    @cached_property
+    def table(self) -> dict[str, str]:
+        """The rows of the title table, by lower-case name."""
+        return {name.lower(): value for name, value in ROW.findall(self.title_text)}
+
+    @property
+    def time(self) -> str:
+        """How long it takes, in words."""
+        return self.table.get("time", "")
+
+    @property
+    def needs(self) -> list[str]:
+        """Numbers of the notebooks to read first."""
+        return re.findall(r"\b\d\d\b", LINK.sub(r"\1", self.table.get("needs", "")))
+
+    @property
+    def data(self) -> list[str]:
+        """Names of the data sets, worlds left out."""
+        words = LINK.sub(r"\1", self.table.get("data", "")).replace("`", "").replace("·", ",")
+        names = [word.strip() for word in words.split(",")]
+        return [name for name in names if re.fullmatch(r"[a-z][a-z0-9_]+", name)
+                and name not in ("world", "worlds", "none", "nothing")]
+
+    @property
+    def learn(self) -> str:
+        """What the reader will be able to do."""
+        return self.table.get("you will be able to", "")
+
+    @cached_property
+    def code_sha256(self) -> str:
+        """See code_hash."""
+        return code_hash(self.raw)
+
+    @cached_property
+    def outputs_sha256(self) -> str:
+        """See outputs_hash."""
+        return outputs_hash(self.raw)
+
+    @property
+    def stamp(self) -> dict:
+        """What the run that made the stored outputs wrote ({} where none did)."""
+        return self.raw.get("metadata", {}).get("course", {}).get("stamp", {})
+
+    @property
+    def label(self) -> str:
+        """Number and title."""
+        return f"{self.number} · {self.title}"
+
+
+def notebooks_dir() -> Path:
+    """The folder of the notebooks; raises CourseError where it is missing."""
+    folder = root() / "notebooks"
+    if not folder.is_dir():
+        raise CourseError(f"No notebooks in {root()}: run `course` from a checkout installed with `pip install -e .`")
+    return folder
+
+
+def select(wanted: tuple[str, ...] | list[str] = ()) -> list[Notebook]:
+    """The notebooks of these numbers (all when none is given), in order; raises CourseError for an unknown one."""
+    found = {path.name[:2]: path for path in sorted(notebooks_dir().glob("*.ipynb")) if FILE_NAME.fullmatch(path.name)}
+    numbers = []
+    for word in wanted:
+        match = re.match(r"(\d{1,2})(?=_|$)", Path(word).name)
+        number = match[1].zfill(2) if match else word
+        if number not in found:
+            close = difflib.get_close_matches(number, found, n=3, cutoff=0.4) or list(found)[:3]
+            names = ", ".join(found[key].stem for key in sorted(close)) or "none yet"
+            raise CourseError(f"There is no notebook {word!r}. Close to it: {names}. `course list` shows all.")
+        numbers.append(number)
+    return [Notebook.read(found[number]) for number in sorted(set(numbers) or found)]
+
+
+def write_atomically(path: Path, content: str) -> None:
+    """Replace a text file in one step, so that a reader or a crash never sees half of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+            file.write(content)
+        os.chmod(name, path.stat().st_mode if path.exists() else 0o644)
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def dumps(raw: dict) -> str:
+    """A notebook as nbformat and JupyterLab write it, sources and outputs as lists of lines."""
+    raw = json.loads(json.dumps(raw))
+    for cell in raw["cells"]:
+        cell["source"] = text(cell["source"]).splitlines(True)
+        for output in cell.get("outputs", []):
+            if "text" in output:
+                output["text"] = text(output["text"]).splitlines(True)
+            for kind, value in output.get("data", {}).items():
+                if isinstance(value, str) and not kind.endswith("json"):
+                    output["data"][kind] = value.splitlines(True) if kind.startswith("text/") or "+xml" in kind else value
+    return json.dumps(raw, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def catalogue() -> dict[str, dict]:
+    """The tables of data/catalogue.toml, one a data set ({} while there is none)."""
+    path = root() / "data" / "catalogue.toml"
+    if not path.exists():
+        return {}
+    entries = tomllib.loads(path.read_text(encoding="utf-8"))
+    return {name: entry for name, entry in entries.items() if isinstance(entry, dict)}
+
+
+def settings() -> dict:
+    """[tool.course] of pyproject.toml: the public address."""
+    return tomllib.loads((root() / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["course"]

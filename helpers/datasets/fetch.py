@@ -1,0 +1,297 @@
+"""Bytes of a data set's file: from the cache, the mirror or the publisher, never used before their SHA-256 fits.
+
+A file appears in the cache whole or not at all: it is written under another name in the same folder and then renamed,
+so two processes may fetch at once and one may be killed at any moment.
+"""
+
+from __future__ import annotations
+
+import atexit
+import errno
+import hashlib
+import io
+import os
+import platform
+import shutil
+import sys
+import tempfile
+import time
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import quote, urlsplit
+
+from helpers.datasets.catalogue import Dataset, File
+from helpers.errors import DataError
+
+TIMEOUT = (8.0, 20.0)  # seconds to connect, seconds between two pieces
+SLOWEST = 1_500  # bytes a second; below that, after TIMEOUT[1] seconds, a source counts as not answering
+BACKOFF = (0.5, 2.0)  # seconds before the second and the third try of the same address
+USER_AGENT = "deep-learning-in-finance course (data fetch; python-requests)"
+
+
+class Unreachable(Exception):
+    """No source answered with the file; `causes` has one short line for each source tried."""
+
+    def __init__(self, causes: list[str]):
+        super().__init__("; ".join(causes))
+        self.causes = causes
+
+
+class _NotHere(Exception):
+    """This source did not give the file (message: why); the next may."""
+
+
+class _Wrong(Exception):
+    """This source gave other bytes than the catalogue's."""
+
+
+def cache_dir() -> Path:
+    """The folder that keeps fetched files: COURSE_DATA_DIR, or the user's cache folder."""
+    if chosen := os.environ.get("COURSE_DATA_DIR"):
+        return Path(chosen).expanduser()
+    import platformdirs
+
+    return Path(platformdirs.user_cache_dir("deep-learning-in-finance", appauthor=False))
+
+
+def mirror() -> str:
+    """The mirror's folder or address, from COURSE_DATA_MIRROR; empty when there is none."""
+    return os.environ.get("COURSE_DATA_MIRROR", "").strip()
+
+
+def source() -> str:
+    """Where a file that is not in the cache would come from, in words."""
+    return f"mirror {mirror()}, then the publishers" if mirror() else "the publishers"
+
+
+def is_intact(path: Path, file: File) -> bool:
+    """Whether the file on disk has the catalogue's bytes; raises FileNotFoundError when it is not there."""
+    with open(path, "rb") as handle:
+        return os.fstat(handle.fileno()).st_size == file.bytes and (
+            hashlib.file_digest(handle, "sha256").hexdigest() == file.sha256
+        )
+
+
+def obtain(entry: Dataset, file: File) -> bytes:
+    """The file's bytes, verified; fetched into the cache when they are not there or damaged.
+
+    Raises Unreachable when no source has the file and there is nothing in the cache, DataError when what is there
+    is wrong and cannot be replaced.
+    """
+    for path in (cache_dir() / entry.name / file.path, _spare() / entry.name / file.path):
+        found = _read(path, file)
+        if found is not None:
+            return found
+    return _fetch(entry, file)
+
+
+def _read(path: Path, file: File) -> bytes | None:
+    """The bytes of a cached file if they are the catalogue's, else None."""
+    try:
+        content = path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError):
+        return None
+    return content if hashlib.sha256(content).hexdigest() == file.sha256 else None
+
+
+def _fetch(entry: Dataset, file: File) -> bytes:
+    folder = _writable(cache_dir() / entry.name)
+    target = folder / file.path
+    damaged = target.exists()
+    causes, wrong = [], []
+    for label, get in _sources(entry, file):
+        try:
+            return _store(target, file, get)
+        except _Wrong as problem:
+            wrong.append(f"{label} gave {problem}")
+        except _NotHere as problem:
+            causes.append(f"{label}: {problem}")
+    here = f"{entry.name}: {file.path}"
+    if wrong:
+        raise DataError(
+            f"{here} has changed or been tampered with: {'; '.join(wrong)}; the catalogue wants SHA-256 "
+            f"{file.sha256[:12]}…, {file.bytes:,} bytes. Nothing was kept. Behind a log-in page or a filtering proxy, "
+            f"try another network; otherwise set COURSE_DATA_MIRROR to a copy with the right bytes and run "
+            f"`course data fetch {entry.name}`."
+        )
+    if damaged:
+        raise DataError(
+            f"{here} in the cache is damaged ({target}) and no source could replace it ({'; '.join(causes)}). "
+            f"Go online or set COURSE_DATA_MIRROR, then run `course data fetch {entry.name}`."
+        )
+    raise Unreachable(causes or ["no public address has these bytes; only a mirror does"])
+
+
+def _sources(entry: Dataset, file: File) -> Iterator[tuple[str, Callable[[_Sink], None]]]:
+    """Every place the file may come from, in order: a label for messages and a function that writes to a sink."""
+    place = mirror()
+    if place.startswith(("http://", "https://")):
+        yield "mirror", lambda sink: _download(f"{place.rstrip('/')}/{quote(file.mirror)}", sink)
+    elif place:
+        yield "mirror", lambda sink: _copy(Path(place).expanduser(), file.mirror, sink)
+    for url in file.urls:
+        yield urlsplit(url).netloc, lambda sink, url=url: _download(url, sink)
+    if file.archive:
+        url = file.archive["url"]
+        yield f"{urlsplit(url).netloc} (zip)", lambda sink: _unzip(file.archive, sink)
+
+
+class _Sink:
+    """A file being written that stops what is too long or too slow."""
+
+    def __init__(self, handle, limit: int):
+        self.handle, self.limit = handle, limit
+        self.size, self.hash, self.started = 0, hashlib.sha256(), time.monotonic()
+
+    def write(self, chunk: bytes) -> int:
+        self.size += len(chunk)
+        if self.size > self.limit:
+            raise _Wrong(f"more than {self.limit:,} bytes")
+        seconds = time.monotonic() - self.started
+        if seconds > TIMEOUT[1] and self.size < SLOWEST * seconds:
+            raise _NotHere("too slow")
+        self.hash.update(chunk)
+        return self.handle.write(chunk)
+
+    def flush(self) -> None:
+        """Nothing: the file is flushed once, at its end."""
+
+    def restart(self) -> None:
+        self.handle.seek(0)
+        self.handle.truncate()
+        self.__init__(self.handle, self.limit)
+
+
+def _store(target: Path, file: File, get: Callable[[_Sink], None]) -> bytes:
+    """Write what `get` gives beside the target, verify it, and put it in place; nothing is left behind otherwise."""
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _sweep(target.parent)
+        descriptor, name = tempfile.mkstemp(
+            dir=target.parent, prefix=f".{target.name}~{platform.node()}~{os.getpid()}~", suffix=".part"
+        )
+        part = Path(name)
+        try:
+            with os.fdopen(descriptor, "w+b") as handle:
+                sink = _Sink(handle, file.bytes)
+                get(sink)
+                if sink.hash.hexdigest() != file.sha256:
+                    raise _Wrong(f"SHA-256 {sink.hash.hexdigest()[:12]}…, {sink.size:,} bytes")
+                handle.flush()
+                os.fsync(handle.fileno())
+                handle.seek(0)
+                content = handle.read()
+            try:
+                os.replace(part, target)
+            except PermissionError:  # Windows, when another process has just put the same file there and reads it
+                if _read(target, file) is None:
+                    raise
+            return content
+        finally:
+            part.unlink(missing_ok=True)
+    except OSError as problem:
+        if problem.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise DataError(
+                f"No room for {file.path} ({file.bytes / 1e6:.1f} MB) in {target.parent}: {problem.strerror}. "
+                "Free some space there, or set COURSE_DATA_DIR to a folder with room. Nothing half-written was left."
+            ) from None
+        raise DataError(f"Could not write {target}: {problem}. Set COURSE_DATA_DIR to a folder of yours.") from None
+
+
+def _copy(place: Path, path: str, sink: _Sink) -> None:
+    if not place.is_dir():
+        raise _NotHere(f"the folder {place} is not there (COURSE_DATA_MIRROR)")
+    try:
+        with open(place / path, "rb") as handle:
+            shutil.copyfileobj(handle, sink, 1 << 20)
+    except (FileNotFoundError, PermissionError) as problem:
+        raise _NotHere(f"{problem.strerror.lower()}: {path}") from None
+
+
+def _unzip(archive: dict, sink: _Sink) -> None:
+    """Take one member of the publisher's zip, in memory; its hash is checked like any other file's."""
+    with io.BytesIO() as buffer:
+        whole = _Sink(buffer, 64 << 20)
+        _download(archive["url"], whole)
+        if whole.hash.hexdigest() != archive["sha256"]:
+            raise _Wrong(f"a zip with SHA-256 {whole.hash.hexdigest()[:12]}…, {whole.size:,} bytes")
+        with zipfile.ZipFile(buffer) as zipped, zipped.open(archive["member"]) as member:
+            shutil.copyfileobj(member, sink, 1 << 20)
+
+
+def _download(url: str, sink: _Sink) -> None:
+    """Fetch an address with retries; raises _NotHere when it does not give the whole file."""
+    import pooch
+    import requests
+
+    get = pooch.HTTPDownloader(
+        progressbar=_shows_progress(), chunk_size=512, timeout=TIMEOUT, headers={"User-Agent": USER_AGENT}
+    )
+    for wait in (*BACKOFF, None):
+        try:
+            get(url, sink, None)
+            return
+        except requests.HTTPError as problem:
+            status = problem.response.status_code
+            if status not in (429, 500, 502, 503, 504):
+                raise _NotHere(f"not found ({status})" if status in (404, 410) else f"refused ({status})") from None
+            cause = f"server error ({status})"
+        except requests.Timeout:
+            raise _NotHere("timed out") from None
+        except (requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError):
+            cause = "connection cut"
+        except requests.ConnectionError:
+            cause = "connection cut" if sink.size else "no connection"
+        except requests.RequestException as problem:
+            raise _NotHere(f"not usable ({type(problem).__name__})") from None
+        if wait is None:
+            raise _NotHere(cause)
+        sink.restart()
+        time.sleep(wait)
+
+
+def _shows_progress() -> bool:
+    return os.environ.get("COURSE_PROGRESS") != "off" and (sys.stderr.isatty() or "ipykernel" in sys.modules)
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what fetches that were killed have left: of this machine's dead processes, or an hour old."""
+    import psutil
+
+    for part in folder.glob(".*~*.part"):
+        try:
+            _, node, pid, _ = part.name.rsplit("~", 3)
+            dead = node == platform.node() and not psutil.pid_exists(int(pid))
+            if dead or time.time() - part.stat().st_mtime > 3600:
+                part.unlink(missing_ok=True)
+        except (ValueError, OSError):
+            continue
+
+
+_spare_folder: Path | None = None
+
+
+def _spare() -> Path:
+    """This process's own folder for when the cache cannot be written; a path that does not exist until then."""
+    return _spare_folder or cache_dir() / ".none"
+
+
+def _writable(folder: Path) -> Path:
+    """The folder if files can be made in it, else one for this process, with a line that says so."""
+    global _spare_folder
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return folder
+    except OSError as problem:
+        if problem.errno in (errno.ENOSPC, errno.EDQUOT):
+            return folder  # `_store` says it, with the file's size
+        if _spare_folder is None:
+            _spare_folder = Path(tempfile.mkdtemp(prefix="course-data-"))
+            atexit.register(shutil.rmtree, _spare_folder, ignore_errors=True)
+            print(
+                f"note: the data cache {cache_dir()} cannot be written ({problem.strerror}); files are kept for this "
+                "session only. Set COURSE_DATA_DIR to a folder of yours."
+            )
+        return _spare_folder / folder.name
