@@ -28,7 +28,10 @@ class _Group(click.Group):
         return list(self.commands)  # in the order below, which is the order of use
 
 
-@click.group(cls=_Group, epilog=EXAMPLES, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+@click.group(cls=_Group, epilog=EXAMPLES, context_settings=SETTINGS)
 @click.version_option(None, "--version", package_name="deep-learning-in-finance", prog_name="course")
 @click.option("--debug", is_flag=True, help="Show the traceback of an unexpected error.")
 def course(debug: bool) -> None:
@@ -86,7 +89,7 @@ def _run(plan, console, before: dict[str, dict], done_before: dict[str, dict], r
 @click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Notebooks at a time.")
 @click.option("--resume", is_flag=True, help="Skip notebooks whose unchanged code has already passed.")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Where to write (default: build/run).")
-@click.option("--timeout", type=click.IntRange(1), help="Seconds a cell may take (default: 600 for quick, none for full).")
+@click.option("--timeout", type=click.IntRange(1), help="Seconds a cell may take (quick: 600, full: no limit).")
 def run(numbers, profile, backend, jobs, resume, out, timeout) -> None:
     """Run notebooks and report; without NUMBERS all of them.
 
@@ -138,7 +141,7 @@ def refresh(numbers, jobs) -> None:
 
     backend = os.environ.get("KERAS_BACKEND") or runner.DEFAULT_BACKEND
     if backend != runner.DEFAULT_BACKEND:
-        raise CourseError(f"Stamps are made on {runner.DEFAULT_BACKEND} only, and KERAS_BACKEND is {backend!r}: unset it.")
+        raise CourseError(f"Stamps are made on {runner.DEFAULT_BACKEND} only; KERAS_BACKEND is {backend!r}: unset it.")
     runner.check_backend(backend)
     plan = runner.Plan(select(numbers), root() / "build" / "refresh", jobs=jobs, timeout=runner.QUICK_CELL_TIMEOUT)
     console = _console()
@@ -169,7 +172,8 @@ def main() -> None:
     except click.exceptions.Abort:
         code = 130
     except click.ClickException as error:
-        error.show()
+        where = getattr(getattr(error, "ctx", None), "command_path", "course")
+        click.secho(f"{error.format_message()} See `{where} --help`.", fg="red", err=True)
         code = error.exit_code
     except click.exceptions.Exit as error:
         code = error.exit_code

@@ -186,8 +186,12 @@ def select(wanted: tuple[str, ...] | list[str] = ()) -> list[Notebook]:
         match = re.match(r"(\d{1,2})(?=_|$)", Path(word).name)
         number = match[1].zfill(2) if match else word
         if number not in found:
-            close = difflib.get_close_matches(number, found, n=3, cutoff=0.4) or list(found)[:3]
-            names = ", ".join(found[key].stem for key in sorted(close)) or "none yet"
+            if number.isdigit():
+                close = sorted(found, key=lambda key: abs(int(key) - int(number)))[:3]
+            else:
+                stems = {path.stem[3:]: key for key, path in found.items()}
+                close = [stems[stem] for stem in difflib.get_close_matches(number, stems, n=3, cutoff=0.3)]
+            names = ", ".join(found[key].stem for key in sorted(close or found)) or "none yet"
             raise CourseError(f"There is no notebook {word!r}. Close to it: {names}. `course list` shows all.")
         numbers.append(number)
     return [Notebook.read(found[number]) for number in sorted(set(numbers) or found)]
@@ -217,7 +221,8 @@ def dumps(raw: dict) -> str:
                 output["text"] = text(output["text"]).splitlines(True)
             for kind, value in output.get("data", {}).items():
                 if isinstance(value, str) and not kind.endswith("json"):
-                    output["data"][kind] = value.splitlines(True) if kind.startswith("text/") or "+xml" in kind else value
+                    lines = kind.startswith("text/") or "+xml" in kind
+                    output["data"][kind] = value.splitlines(True) if lines else value
     return json.dumps(raw, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
 

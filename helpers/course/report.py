@@ -10,7 +10,12 @@ from pathlib import Path
 
 from helpers.course.notebook import root, tags, text
 
-MARKS = {"ok": "[green]✓ ok[/]", "failed": "[red]✗ failed[/]", "killed": "[red]✗ killed[/]", "interrupted": "[yellow]– stopped[/]"}
+MARKS = {
+    "ok": "[green]✓ ok[/]",
+    "failed": "[red]✗ failed[/]",
+    "killed": "[red]✗ killed[/]",
+    "interrupted": "[yellow]– stopped[/]",
+}
 
 
 def short(path: Path | str) -> str:

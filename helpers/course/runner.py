@@ -29,9 +29,7 @@ ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 def check_backend(backend: str) -> None:
     """Raise CourseError, saying what to type, when the backend's package is not installed."""
     if importlib.util.find_spec(backend) is None:
-        raise CourseError(
-            f"The backend {backend!r} is not installed. Type: {Path(sys.executable).name} -m pip install -e \".[{backend}]\""
-        )
+        raise CourseError(f"The backend {backend!r} is not installed. Type: python -m pip install -e '.[{backend}]'")
 
 
 @dataclass
@@ -130,7 +128,8 @@ def run_one(notebook: Notebook, plan: Plan, tell: Callable[[Notebook, dict], Non
         cell = notebook.cells[error["cell"] - 1] if error.get("cell") else {}
         first = (text(cell.get("source")).strip().splitlines() or [""])[0]
         message = ANSI.sub("", error["message"]).strip().splitlines() or [""]
-        error = {"cell": error.get("cell"), "line": first[:160], "cause": f"{error['name']}: {message[0][:400]}".rstrip(": ")}
+        cause = f"{error['name']}: {message[0][:400]}".rstrip(": ")
+        error = {"cell": error.get("cell"), "line": first[:160], "cause": cause}
     return {
         "number": notebook.number, "notebook": notebook.path.name, "title": notebook.title,
         "status": end["status"], "seconds": round(time.monotonic() - began, 1),
@@ -269,7 +268,8 @@ def stamped(notebook: Notebook, result: dict) -> str:
             if "execution_count" in output:
                 output["execution_count"] = cell["execution_count"]
     keep = {key: value for key, value in raw["metadata"].get("course", {}).items() if key != "stamp"}
-    stamp = {name: result[name] for name in ("data", "profile", "seed", "backend", "device", "date", "seconds", "peak_mb")}
+    fields = ("data", "profile", "seed", "backend", "device", "date", "seconds", "peak_mb")
+    stamp = {name: result[name] for name in fields}
     stamp |= {"code_sha256": code_hash(raw), "outputs_sha256": outputs_hash(raw), "claims": result["claims"]}
     raw["metadata"] = {
         "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
