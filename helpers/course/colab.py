@@ -2,7 +2,8 @@
 
 Run by the setup cell as a plain script: only the standard library, and `packaging` where pip has it. Every package
 already there that satisfies the course's lower bounds is pinned to its own version for pip, so that TensorFlow, Keras,
-NumPy and pandas stay as they are; where one does not satisfy them, the script says so and stops before changing anything.
+NumPy and pandas stay as they are; where one does not satisfy them, the script says so and stops before changing
+anything.
 """
 
 from __future__ import annotations
@@ -34,7 +35,9 @@ def main() -> int:
             too_old.append(f"{name} {installed[name]} (the course needs {requirement.specifier})")
     if too_old:
         print("This machine's packages do not fit the course: " + ", ".join(too_old), file=sys.stderr)
-        print("Use Runtime > Disconnect and delete runtime for a fresh one, or run the course locally.", file=sys.stderr)
+        print(
+            "Use Runtime > Disconnect and delete runtime for a fresh one, or run the course locally.", file=sys.stderr
+        )
         return 1
     if not missing:
         return 0

@@ -1,0 +1,58 @@
+# Two commands do everything: `make run` runs the course, `make test` proves it. Each sets up .venv first (once, then in
+# no time) and needs no activated environment. Windows without make: see README.md.
+SHELL := /bin/sh
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
+	"$$p" -c 'import sys; sys.exit(not (3, 11, 5) <= sys.version_info[:3] < (3, 14))' 2>/dev/null && echo "$$p" && break; done)
+BIN := .venv/bin
+BACKEND ?= jax
+# Real data without a network: a folder beside the checkout with the layout that data/catalogue.toml names.
+COURSE_DATA_MIRROR ?= $(wildcard $(abspath ../shared/data))
+export COURSE_DATA_MIRROR
+# Notebooks whose outputs are deterministic are compared output by output, the others by claims and marked cells.
+STRICT := $(wildcard notebooks/11_*.ipynb)
+NBVAL := COURSE_PROGRESS=off TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/pytest -p no:cacheprovider --nbval-current-env --tb=short -o testpaths=
+
+.PHONY: run full test test-quick test-notebooks test-backends test-browser lab lock setup clean
+
+run: setup
+	@$(BIN)/course run
+
+full: setup
+	@$(BIN)/course run --profile full
+
+test: test-quick test-notebooks
+	@$(BIN)/course run --out build/test-run
+
+test-quick: setup
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/course check
+	@$(BIN)/pytest -n 2
+
+test-notebooks: setup
+	@$(NBVAL) --nbval $(STRICT)
+	@$(NBVAL) --nbval-lax $(filter-out $(STRICT),$(wildcard notebooks/[0-9]*.ipynb))
+
+# Another Keras backend in a throw-away environment: make test-backends BACKEND=torch
+test-backends: setup
+	@$(BIN)/python helpers/course/setup.py --backend $(BACKEND)
+	@build/venv-$(BACKEND)/bin/course run 20 --backend $(BACKEND) --out build/run-$(BACKEND)
+
+# Opens the notebooks in JupyterLab in headless Chromium and runs all cells; needs Chromium (Debian: apt install chromium)
+test-browser: setup
+	@$(BIN)/python -m uv pip install -q --python $(BIN)/python -e '.[browser]'
+	@$(BIN)/pytest -m browser tests/browser
+
+lab: setup
+	@$(BIN)/jupyter lab notebooks/00_start_here.ipynb
+
+lock: setup
+	@$(BIN)/python helpers/course/setup.py --lock
+
+setup:
+	@test -n "$(PYTHON)" || { echo "No Python 3.11.5 to 3.13 found. Install one, or name it: make run PYTHON=/path/to/python3.12" >&2; exit 1; }
+	@"$(PYTHON)" helpers/course/setup.py
+
+clean:
+	@rm -rf build .venv .pytest_cache .ruff_cache *.egg-info
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
