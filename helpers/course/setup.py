@@ -38,7 +38,7 @@ def main():
     folder = os.path.join(ROOT, ".venv")
     stamp = os.path.join(folder, "course-setup")
     python = os.path.join(folder, "Scripts" if os.name == "nt" else "bin", "python")
-    wanted = fingersay()
+    wanted = fingerprint()
     if os.path.exists(stamp) and open(stamp).read() == wanted and works(python):
         return 0
     if not works(python):
@@ -118,8 +118,14 @@ def run(*steps):
     return True
 
 
-def fingersay():
-    """What decides the environment: the lock, the package's own settings, where the course lies, and the Python version."""
+def say(text):
+    """Print at once, also into a pipe."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def fingerprint():
+    """What decides the environment: the lock, the package's settings, where the course lies, the Python version."""
     digest = hashlib.sha256((ROOT + "%d.%d" % sys.version_info[:2]).encode())
     for name in ("requirements.txt", "pyproject.toml"):
         with open(os.path.join(ROOT, name), "rb") as file:
