@@ -165,6 +165,210 @@ def refresh(numbers, jobs) -> None:
         raise SystemExit(1)
 
 
+@course.command("list")
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+def list_(as_json) -> None:
+    """Show the notebooks: time, data, and how each last went."""
+    import json
+
+    from rich.table import Table
+
+    from helpers.course import runner
+    from helpers.course.notebook import root, select
+
+    last, rows = runner.known(runner.read_report(root() / "build" / "run")), []
+    for nb in select():
+        made = nb.stamp.get("code_sha256"), nb.stamp.get("outputs_sha256")
+        stamp = nb.stamp and {"date": nb.stamp.get("date"), "fresh": made == (nb.code_sha256, nb.outputs_sha256)}
+        kept = ("status", "date", "profile", "backend", "seconds")
+        rows.append({
+            "number": nb.number, "title": nb.title, "part": nb.part, "file": nb.path.name, "time": nb.time,
+            "needs": nb.needs, "data": nb.data, "stamp": stamp,
+            "run": {key: value for key, value in last.get(nb.number, {}).items() if key in kept},
+        })
+    if as_json:
+        return click.echo(json.dumps(rows, indent=1, ensure_ascii=False))
+    console = _console()
+    for part in dict.fromkeys(row["part"] for row in rows):
+        members = [row for row in rows if row["part"] == part]
+        console.print(f"\n[bold]{members[0]['number'][0]} · {part}[/]")
+        grid = Table(box=None, show_header=False, padding=(0, 2, 0, 0), expand=True)  # the same widths in every part
+        for ratio in (5, 5, 4, 4):
+            grid.add_column(ratio=ratio, overflow="fold")
+        for row in members:
+            stamp, run = row["stamp"], row["run"]
+            state = f"{run['status']} {run['date']} ({run['profile']})" if run else "not run here"
+            state += "" if stamp and stamp["fresh"] else "; stored outputs stale" if stamp else "; no stored outputs"
+            grid.add_row(f"{row['number']} {row['title']}", row["time"], ", ".join(row["data"]), state)
+        console.print(grid)
+
+
+@course.command()
+@click.argument("numbers", nargs=-1)
+def check(numbers) -> None:
+    """Check anatomy, stamps, badges, alt text, stored outputs and links; exit code 1 on any error."""
+    from helpers.course import hygiene
+    from helpers.course.notebook import select
+
+    notebooks = select(numbers)
+    found = hygiene.check(notebooks, everything=not numbers)
+    for finding in found:
+        click.secho(str(finding), fg="red" if finding.error else "yellow")
+    errors = sum(finding.error for finding in found)
+    click.secho(f"{errors} errors, {len(found) - errors} warnings in {len(notebooks)} notebooks",
+                fg="red" if errors else "green")
+    if errors:
+        raise SystemExit(1)
+
+
+@course.command()
+@click.option("--repository", metavar="OWNER/NAME", help="The public address; without it that of pyproject.toml.")
+@click.option("--branch", help="The branch that the badges open.")
+@click.option("--check", "check_only", is_flag=True, help="Change nothing; exit code 1 when something differs.")
+def badges(repository, branch, check_only) -> None:
+    """Write the public address into pyproject.toml, all badges and set-up cells. Stamps stay valid."""
+    from helpers.course import badges, report
+
+    if check_only and (repository or branch):
+        raise click.UsageError("--check compares with pyproject.toml; leave out --repository and --branch.")
+    badges.set_address(repository, branch)
+    changed = badges.renew(write=not check_only)
+    for path in changed:
+        click.echo(f"{'differs' if check_only else 'rewrote'} {report.short(path)}")
+    if not changed:
+        click.echo("All badges and set-up cells agree with pyproject.toml.")
+    elif check_only:
+        raise CourseError(f"{len(changed)} files do not agree with pyproject.toml: type `course badges`.")
+
+
+@course.group()
+def data() -> None:
+    """List, fetch and verify the data sets."""
+
+
+@data.command("list")
+def data_list() -> None:
+    """Show every data set of the catalogue and whether it is at hand."""
+    from rich.table import Table
+
+    from helpers import datasets
+
+    grid = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    for name, side in (("Name", "left"), ("MB", "right"), ("Rows", "right"), ("Here", "left"), ("Licence", "left")):
+        grid.add_column(name, justify=side, overflow="fold")
+    for name in datasets.names():
+        entry, state = datasets.info(name), set(datasets.verify(name).values())
+        here = "corrupt" if "corrupt" in state else "yes" if state == {"ok"} else "partly" if "ok" in state else "–"
+        grid.add_row(name, f"{entry.bytes / 1e6:.1f}", f"{entry.rows:,}" if entry.rows else "–", here, entry.licence)
+    _console().print(grid)
+    click.echo(f"Cache: {datasets.cache_dir()}. Fetched from: {datasets.source()}.")
+
+
+def _known(names: tuple[str, ...]) -> list[str]:
+    from helpers import datasets
+
+    return [datasets.info(name) and name for name in names]  # info raises for an unknown one, with the close names
+
+
+@data.command("fetch")
+@click.argument("names", nargs=-1)
+def data_fetch(names) -> None:
+    """Fetch and verify data sets; without NAMES all that the finished notebooks use."""
+    from helpers import datasets
+    from helpers.course.doctor import wanted
+
+    failed = []
+    for name in _known(names) or wanted():
+        try:
+            files = datasets.fetch(name)
+            click.echo(f"✓ {name}: {len(files)} file{'s' * (len(files) != 1)}")
+        except CourseError as error:
+            failed.append(name)
+            click.secho(f"✗ {name}: {error}", fg="red", err=True)
+    if failed:
+        raise CourseError(f"Not fetched: {', '.join(failed)}.")
+
+
+@data.command("verify")
+@click.argument("names", nargs=-1)
+def data_verify(names) -> None:
+    """Compare cached files with their SHA-256; without NAMES all that are in the cache."""
+    from helpers import datasets
+
+    states = {name: datasets.verify(name) for name in _known(names) or datasets.names()}
+    wrong = []
+    for name, files in states.items():
+        if not names and set(files.values()) == {"missing"}:
+            continue
+        bad = {file: state for file, state in files.items() if state != "ok"}
+        wrong += [name] * bool(bad)
+        detail = "; ".join(f"{file} {state}" for file, state in bad.items())
+        click.secho(f"✗ {name}: {detail}" if bad else f"✓ {name}", fg="red" if bad else None)
+    if wrong:
+        raise CourseError(f"Mend with: course data fetch {' '.join(wrong)}")
+    if all(set(files.values()) == {"missing"} for files in states.values()):
+        click.echo("Nothing in the cache yet: course data fetch")
+
+
+@course.command()
+def doctor() -> None:
+    """Look at Python, packages, backend, GPU, disk, memory and data; say what to do."""
+    from helpers.course import doctor
+
+    bad = 0
+    for mark, what, remedy in doctor.lines():
+        bad += mark == doctor.BAD
+        colour = {doctor.OK: "green", doctor.BAD: "red"}.get(mark, "yellow")
+        click.echo(click.style(mark, fg=colour) + f" {what}" + (f"  →  {remedy}" if remedy else ""))
+    if bad:
+        raise CourseError(f"{bad} thing{'s' * (bad > 1)} to mend first: follow the arrows above.")
+    click.secho("Ready: course run", fg="green")
+
+
+@course.command()
+@click.argument("numbers", nargs=-1)
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Where to (default: build/student).")
+def student(numbers, out) -> None:
+    """Write the reader's copies: no solutions, no outputs."""
+    import json
+
+    from helpers.course import report
+    from helpers.course.notebook import dumps, root, select, tags, write_atomically
+
+    out = (out or root() / "build" / "student").resolve()
+    if out == root() / "notebooks":
+        raise CourseError("That is the folder of the notebooks themselves; choose another for the copies.")
+    for notebook in select(numbers):
+        raw = json.loads(json.dumps(notebook.raw))
+        raw["metadata"].pop("course", None)
+        for cell in raw["cells"]:
+            if cell["cell_type"] == "code":
+                cell |= {"outputs": [], "execution_count": None}
+            if "solution" in tags(cell):
+                cell["source"] = "# Your answer here."
+                cell["metadata"] = {}
+        write_atomically(out / notebook.path.name, dumps(raw))
+        click.echo(f"wrote {report.short(out / notebook.path.name)}")
+
+
+def _unexpected(error: Exception) -> int:
+    """One line for a fault of the course's own, and the traceback where it can be read."""
+    import traceback
+
+    from helpers.course.notebook import root
+
+    try:
+        path = root() / "build" / "course.log"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
+        where = f"the traceback is in {path}"
+    except OSError:
+        where = "`course --debug …` shows the traceback"
+    message = (str(error).strip().splitlines() or [""])[0]
+    click.secho(f"Unexpected {type(error).__name__}: {message} ({where})", fg="red", err=True)
+    return 1
+
+
 def main() -> None:
     """Entry point: every ending is one clear line and an exit code, never a traceback."""
     try:
@@ -186,4 +390,8 @@ def main() -> None:
     except KeyboardInterrupt:
         click.secho("Stopped.", fg="red", err=True)
         code = 130
+    except Exception as error:
+        if "--debug" in sys.argv:
+            raise
+        code = _unexpected(error)
     sys.exit(code if isinstance(code, int) else 0)

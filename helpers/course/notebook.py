@@ -15,13 +15,14 @@ from pathlib import Path
 
 from helpers.errors import CourseError
 
+# The tens digit of a notebook is its part: title, and how many notebooks the course plans there.
 PARTS = {
-    "0": "Start here",
-    "1": "The mathematics",
-    "2": "Markets",
-    "3": "Credit, fraud and operations",
-    "4": "Customers",
-    "5": "Trust and production",
+    "0": ("Start here", 5),
+    "1": ("The mathematics, from scratch and checked", 10),
+    "2": ("Markets", 10),
+    "3": ("Credit, fraud and operations", 6),
+    "4": ("Customers", 6),
+    "5": ("Trust and production", 7),
 }
 FILE_NAME = re.compile(r"(\d\d)_([a-z0-9]+(?:_[a-z0-9]+)*)\.ipynb")
 HEADING = re.compile(r"^# (\d\d) · (.+?)\s*$", re.M)
@@ -42,6 +43,12 @@ def text(value: object) -> str:
 def tags(cell: dict) -> list[str]:
     """The cell's tags."""
     return cell.get("metadata", {}).get("tags", [])
+
+
+def alt_text(output: dict, mime: str) -> str:
+    """The alternative text of a stored image ('' where it has none)."""
+    described = output.get("metadata", {}).get(mime)
+    return str(described.get("alt", "")).strip() if isinstance(described, dict) else ""
 
 
 def code_hash(raw: dict) -> str:
@@ -105,7 +112,7 @@ class Notebook:
     @property
     def part(self) -> str:
         """The title of the part, from the tens digit."""
-        return PARTS.get(self.number[0], "Other")
+        return PARTS.get(self.number[0], ("Other", 0))[0]
 
     @cached_property
     def title_text(self) -> str:
@@ -194,6 +201,8 @@ def select(wanted: tuple[str, ...] | list[str] = ()) -> list[Notebook]:
             names = ", ".join(found[key].stem for key in sorted(close or found)) or "none yet"
             raise CourseError(f"There is no notebook {word!r}. Close to it: {names}. `course list` shows all.")
         numbers.append(number)
+    if not found:
+        raise CourseError(f"There are no notebooks in {notebooks_dir()}.")
     return [Notebook.read(found[number]) for number in sorted(set(numbers) or found)]
 
 
