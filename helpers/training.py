@@ -98,7 +98,7 @@ def reset(model: Any, seed: int) -> None:
     import keras
 
     keras.utils.set_random_seed(seed)
-    fresh = keras.models.clone_model(model)
+    fresh = type(model).from_config(model.get_config())  # clone_model would look for a custom loss by its name
     model.set_weights(fresh.get_weights())
     if model.optimizer.built:
         rate = model.optimizer.learning_rate
