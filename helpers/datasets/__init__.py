@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from helpers import record
 from helpers.datasets.catalogue import Dataset, info, names, pick_table
-from helpers.datasets.fetch import Unreachable, cache_dir, is_intact, obtain, source
+from helpers.datasets.fetch import Unreachable, cache_dir, locate, obtain, source, state
 from helpers.errors import DataError
 
 if TYPE_CHECKING:
@@ -24,46 +24,53 @@ __all__ = ["Dataset", "cache_dir", "fetch", "info", "load", "names", "source", "
 def load(name: str, table: str | None = None, *, allow_sample: bool = False) -> pd.DataFrame:
     """One table of a data set as a DataFrame (columns, units and known faults: `data/cards/NAME.md`).
 
-    `table` defaults to the set's first. `allow_sample=True` accepts a part of the set where the catalogue has one.
-    `frame.attrs` has name, table, citation and origin: "real", "sample", or "simulated" when no source could be
-    reached and a stand-in of the same columns was made up instead, under a banner. Raises CourseError for an unknown
-    name or table, DataError for files that are wrong, damaged beyond repair or do not fit the catalogue.
+    `table` defaults to the set's first. `allow_sample=True` takes the sample of a set that has one, unless the whole
+    set is in the cache. `frame.attrs` has name, table, citation and origin: "real", "sample", or "simulated" when no
+    source could be reached and a stand-in of the same columns was made up instead, under a banner. Raises CourseError
+    for an unknown name or table, DataError for files that are wrong, damaged beyond repair or not as the catalogue says.
     """
     from helpers.datasets import parsers
 
     entry = info(name)
-    if any(file.sample for file in entry.files):
-        return _load_sample(entry, allow_sample)
     table = pick_table(entry, table)
+    samples = [key for key, value in entry.tables.items() if entry.file(value.files[0]).sample]
+    if samples and allow_sample and table not in samples and "missing" in _states(entry, entry.tables[table].files):
+        table = samples[0]
+    if table in samples and not allow_sample:
+        raise DataError(f"{name}, table {table} is only a sample: ask for it with load({name!r}, allow_sample=True).")
     files = [entry.file(path) for path in entry.tables[table].files]
     try:
         content = {file.path: obtain(entry, file) for file in files}
     except Unreachable as problem:
+        if samples and table not in samples:
+            raise DataError(
+                f"{name}: {files[0].path} ({files[0].bytes / 1e6:.0f} MB) is not in the cache and could not be fetched "
+                f"({problem}). Run `course data fetch {name}` when online, or take the sample in the meantime: "
+                f"load({name!r}, allow_sample=True)."
+            ) from None
         from helpers.datasets import standins
 
-        frame, origin = standins.make(entry, table), "simulated"
         print(_banner(name, table, problem))
+        frame, origin, hashes = standins.make(entry, table), "simulated", {}
     else:
-        frame, origin = parsers.parse(entry, table, content), "real"
-    hashes = {file.path: file.sha256 for file in files} if origin == "real" else {}
-    return _finish(entry, table, frame, origin, hashes)
-
-
-def _load_sample(entry: Dataset, allow_sample: bool) -> pd.DataFrame:
-    raise DataError(entry.name)
-
-
-def _finish(entry: Dataset, table: str, frame: pd.DataFrame, origin: str, hashes: dict[str, str]) -> pd.DataFrame:
-    frame.attrs.update(name=entry.name, table=table, origin=origin, citation=entry.citation)
-    record.write("data", name=entry.name, origin=origin, sha256=hashes)
+        frame, origin = parsers.parse(entry, table, content), "sample" if table in samples else "real"
+        hashes = {file.path: file.sha256 for file in files}
+    if origin == "sample":
+        print(f"note: {name} is a SAMPLE ({len(frame):,} of {entry.rows:,} rows): {_sample_fault(entry)}")
+    frame.attrs.update(name=name, table=table, origin=origin, citation=entry.citation)
+    record.write("data", name=name, origin=origin, sha256=hashes)
     return frame
+
+
+def _sample_fault(entry: Dataset) -> str:
+    return next((fault for fault in entry.faults if "sample" in fault.lower()), "not all of the set")
 
 
 def _banner(name: str, table: str, problem: Unreachable) -> str:
     lines = [
         f"STAND-IN DATA: {name} / {table} is SIMULATED, not real",
         "No source could be reached:",
-        *(f"  - {cause}" for cause in problem.causes),
+        *(f"  - {cause}" for cause in problem.args),
         "It has the real table's columns and size; no number computed from it says anything about",
         "the world, and claims about real data are not checked on it.",
         f"To get the real data: go online, or set COURSE_DATA_MIRROR, then run `course data fetch {name}`",
@@ -73,9 +80,8 @@ def _banner(name: str, table: str, problem: Unreachable) -> str:
 
 
 def fetch(name: str) -> list[Path]:
-    """Bring all files of a set into the cache (samples aside) and return their paths; raises DataError if it cannot."""
-    entry = info(name)
-    paths = []
+    """Bring all files of a set into the cache (samples aside); returns their paths, raises DataError if it cannot."""
+    entry, paths = info(name), []
     for file in entry.files:
         if file.sample:
             continue
@@ -83,21 +89,18 @@ def fetch(name: str) -> list[Path]:
             obtain(entry, file)
         except Unreachable as problem:
             raise DataError(
-                f"{name}: {file.path} could not be fetched ({problem}). Go online, or set COURSE_DATA_MIRROR to a folder "
-                f"or address that has it, then run `course data fetch {name}`."
+                f"{name}: {file.path} could not be fetched ({problem}). Go online, or set COURSE_DATA_MIRROR to a "
+                f"folder or address that has it, then run `course data fetch {name}`."
             ) from None
-        paths.append(cache_dir() / name / file.path)
+        paths.append(locate(entry, file))
     return paths
 
 
 def verify(name: str) -> dict[str, str]:
     """State of each file of a set in the cache: "ok", "missing" or "corrupt"."""
-    entry, states = info(name), {}
-    for file in entry.files:
-        try:
-            states[file.path] = "ok" if is_intact(cache_dir() / name / file.path, file) else "corrupt"
-        except (FileNotFoundError, NotADirectoryError):
-            states[file.path] = "missing"
-        except OSError:
-            states[file.path] = "corrupt"
-    return states
+    entry = info(name)
+    return dict(zip((file.path for file in entry.files), _states(entry), strict=True))
+
+
+def _states(entry: Dataset, paths: tuple[str, ...] = ()) -> list[str]:
+    return [state(entry, file) for file in entry.files if not paths or file.path in paths]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import functools
+import re
 import tomllib
 from dataclasses import dataclass
 from datetime import date
@@ -32,12 +33,26 @@ class File:
 
 
 @dataclass(frozen=True)
+class Column:
+    """What a column must be: its kind, its range or levels, and how many of its cells are missing."""
+
+    kind: str
+    """float64, int64, int8, uint8, category or text."""
+    low: float = float("-inf")
+    high: float = float("inf")
+    missing: int = 0
+    levels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Table:
-    """One frame of a set: the files it is read from and the exact size it must have."""
+    """One frame of a set: the files it is read from, the exact size and the columns it must have."""
 
     files: tuple[str, ...]
     rows: int
+    columns: dict[str, Column]
     first: date | None = None
+    """First day of the index, for a table of days."""
     last: date | None = None
 
 
@@ -94,11 +109,34 @@ def _read(path: Path) -> dict[str, Dataset]:
 
 def _dataset(name: str, entry: dict) -> Dataset:
     files = [
-        File(**{"mirror": f"{name}/{file['path']}", **file, "urls": tuple(file["urls"])}) for file in entry.pop("files")
+        File(**{"mirror": f"{name}/{file['path']}"} | file | {"urls": tuple(file["urls"])})
+        for file in entry.pop("files")
     ]
-    tables = {key: Table(**{**table, "files": tuple(table["files"])}) for key, table in entry.pop("tables", {}).items()}
+    tables = {
+        key: Table(**table | {"files": tuple(table["files"]), "columns": _columns(table["columns"])})
+        for key, table in entry.pop("tables", {}).items()
+    }
     lists = {key: tuple(entry.pop(key, ())) for key in ("faults", "live")}
     return Dataset(name=name, files=tuple(files), tables=tables, **lists, **entry)
+
+
+def _columns(text: str) -> dict[str, Column]:
+    """Columns from the catalogue's short form, e.g. `open high: float64 1..6000, 3 missing`; see its head."""
+    columns = {}
+    for line in re.sub(r"\n +", " ", text.strip()).split("\n"):
+        words, what = line.split(": ", 1)
+        if number := re.fullmatch(r"(\w+) (\S+)\.\.(\S+?)(?:, (\d+) missing)?", what):
+            kind, low, high, missing = number.groups()
+            column = Column(kind, float(low), float(high), int(missing or 0))
+        elif what == "text":
+            column = Column("text")
+        else:
+            column = Column("category", levels=tuple(what.split(" | ")))
+        for word in words.split():
+            run = re.fullmatch(r"(.*?)(\d+)\.\.(\d+)", word)
+            numbers = range(int(run[2]), int(run[3]) + 1) if run else ()
+            columns |= dict.fromkeys([f"{run[1]}{i:0{len(run[2])}d}" for i in numbers] if run else [word], column)
+    return columns
 
 
 def names() -> list[str]:

@@ -27,15 +27,15 @@ from helpers.errors import DataError
 TIMEOUT = (8.0, 20.0)  # seconds to connect, seconds between two pieces
 SLOWEST = 1_500  # bytes a second; below that, after TIMEOUT[1] seconds, a source counts as not answering
 BACKOFF = (0.5, 2.0)  # seconds before the second and the third try of the same address
+NO_CONNECTION = "no connection"
 USER_AGENT = "deep-learning-in-finance course (data fetch; python-requests)"
 
 
 class Unreachable(Exception):
-    """No source answered with the file; `causes` has one short line for each source tried."""
+    """No source answered with the file; its args are one short line for each source tried."""
 
-    def __init__(self, causes: list[str]):
-        super().__init__("; ".join(causes))
-        self.causes = causes
+    def __str__(self) -> str:
+        return "; ".join(self.args)
 
 
 class _NotHere(Exception):
@@ -65,12 +65,23 @@ def source() -> str:
     return f"mirror {mirror()}, then the publishers" if mirror() else "the publishers"
 
 
-def is_intact(path: Path, file: File) -> bool:
-    """Whether the file on disk has the catalogue's bytes; raises FileNotFoundError when it is not there."""
-    with open(path, "rb") as handle:
-        return os.fstat(handle.fileno()).st_size == file.bytes and (
-            hashlib.file_digest(handle, "sha256").hexdigest() == file.sha256
-        )
+def locate(entry: Dataset, file: File) -> Path:
+    """Where the file is kept: in the cache, or in this session's spare folder when the cache cannot be written."""
+    spare = _spare_folder and _spare_folder / entry.name / file.path
+    return spare if spare and spare.exists() else cache_dir() / entry.name / file.path
+
+
+def state(entry: Dataset, file: File) -> str:
+    """State of a file in the cache: "ok", "missing" or "corrupt"."""
+    path = cache_dir() / entry.name / file.path
+    try:
+        with open(path, "rb") as handle:
+            intact = hashlib.file_digest(handle, "sha256").hexdigest() == file.sha256
+    except (FileNotFoundError, NotADirectoryError):
+        return "missing"
+    except OSError:
+        return "corrupt"
+    return "ok" if intact else "corrupt"
 
 
 def obtain(entry: Dataset, file: File) -> bytes:
@@ -79,48 +90,48 @@ def obtain(entry: Dataset, file: File) -> bytes:
     Raises Unreachable when no source has the file and there is nothing in the cache, DataError when what is there
     is wrong and cannot be replaced.
     """
-    for path in (cache_dir() / entry.name / file.path, _spare() / entry.name / file.path):
-        found = _read(path, file)
-        if found is not None:
-            return found
-    return _fetch(entry, file)
+    found = _read(locate(entry, file), file)
+    return _fetch(entry, file) if found is None else found
 
 
 def _read(path: Path, file: File) -> bytes | None:
-    """The bytes of a cached file if they are the catalogue's, else None."""
+    """The bytes of a kept file if they are the catalogue's, else None."""
     try:
         content = path.read_bytes()
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError):
+    except OSError:
         return None
     return content if hashlib.sha256(content).hexdigest() == file.sha256 else None
 
 
 def _fetch(entry: Dataset, file: File) -> bytes:
-    folder = _writable(cache_dir() / entry.name)
-    target = folder / file.path
-    damaged = target.exists()
-    causes, wrong = [], []
-    for label, get in _sources(entry, file):
+    damaged = locate(entry, file).exists()
+    target = _writable(cache_dir() / entry.name) / file.path
+    causes, wrong, dead = [], [], set()
+    for host, get in _sources(entry, file):
+        if host in dead:
+            continue
         try:
             return _store(target, file, get)
         except _Wrong as problem:
-            wrong.append(f"{label} gave {problem}")
+            wrong.append(f"{host} gave {problem}")
         except _NotHere as problem:
-            causes.append(f"{label}: {problem}")
+            causes.append(f"{host}: {problem}")
+            if str(problem) == NO_CONNECTION:
+                dead.add(host)
     here = f"{entry.name}: {file.path}"
+    again = f"then run `course data fetch {entry.name}`"
     if wrong:
         raise DataError(
             f"{here} has changed or been tampered with: {'; '.join(wrong)}; the catalogue wants SHA-256 "
-            f"{file.sha256[:12]}…, {file.bytes:,} bytes. Nothing was kept. Behind a log-in page or a filtering proxy, "
-            f"try another network; otherwise set COURSE_DATA_MIRROR to a copy with the right bytes and run "
-            f"`course data fetch {entry.name}`."
+            f"{file.sha256[:12]}…, {file.bytes:,} bytes. Nothing was kept. Behind a log-in page or a filtering proxy try "
+            f"another network, or set COURSE_DATA_MIRROR to a copy with the right bytes; {again}."
         )
     if damaged:
         raise DataError(
-            f"{here} in the cache is damaged ({target}) and no source could replace it ({'; '.join(causes)}). "
-            f"Go online or set COURSE_DATA_MIRROR, then run `course data fetch {entry.name}`."
+            f"{here} is damaged in the cache ({target}) and no source could replace it ({'; '.join(causes)}). "
+            f"Go online or set COURSE_DATA_MIRROR, {again}."
         )
-    raise Unreachable(causes or ["no public address has these bytes; only a mirror does"])
+    raise Unreachable(*(causes or ["no public address has these bytes, only a mirror (COURSE_DATA_MIRROR)"]))
 
 
 def _sources(entry: Dataset, file: File) -> Iterator[tuple[str, Callable[[_Sink], None]]]:
@@ -203,10 +214,10 @@ def _copy(place: Path, path: str, sink: _Sink) -> None:
     if not place.is_dir():
         raise _NotHere(f"the folder {place} is not there (COURSE_DATA_MIRROR)")
     try:
-        with open(place / path, "rb") as handle:
-            shutil.copyfileobj(handle, sink, 1 << 20)
-    except (FileNotFoundError, PermissionError) as problem:
-        raise _NotHere(f"{problem.strerror.lower()}: {path}") from None
+        content = (place / path).read_bytes()
+    except OSError as problem:
+        raise _NotHere(f"{problem.strerror}: {path}") from None
+    sink.write(content)
 
 
 def _unzip(archive: dict, sink: _Sink) -> None:
@@ -237,15 +248,17 @@ def _download(url: str, sink: _Sink) -> None:
             if status not in (429, 500, 502, 503, 504):
                 raise _NotHere(f"not found ({status})" if status in (404, 410) else f"refused ({status})") from None
             cause = f"server error ({status})"
+        except requests.ConnectionError as problem:  # a stall in the body comes as one, too
+            if isinstance(problem, requests.Timeout) or "timed out" in str(problem):
+                raise _NotHere("timed out") from None
+            cause = "connection cut" if sink.size else NO_CONNECTION
         except requests.Timeout:
             raise _NotHere("timed out") from None
-        except (requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError):
+        except requests.exceptions.ChunkedEncodingError:
             cause = "connection cut"
-        except requests.ConnectionError:
-            cause = "connection cut" if sink.size else "no connection"
         except requests.RequestException as problem:
             raise _NotHere(f"not usable ({type(problem).__name__})") from None
-        if wait is None:
+        if wait is None or (cause == NO_CONNECTION and wait != BACKOFF[0]):
             raise _NotHere(cause)
         sink.restart()
         time.sleep(wait)
@@ -270,11 +283,6 @@ def _sweep(folder: Path) -> None:
 
 
 _spare_folder: Path | None = None
-
-
-def _spare() -> Path:
-    """This process's own folder for when the cache cannot be written; a path that does not exist until then."""
-    return _spare_folder or cache_dir() / ".none"
 
 
 def _writable(folder: Path) -> Path:

@@ -1,283 +1,302 @@
-"""From verified bytes to a DataFrame, and the check that it is what the catalogue and the cards say.
+"""From verified bytes to a DataFrame, and the check that it is what the catalogue says.
 
-A table is a `Schema` (its columns in order) and a parser (the bytes of its files → a raw frame). `parse` runs both, so
-that damaged bytes and a changed file end in the same DataError: set, table, column, next step.
+`parse` reads a table from the bytes of its files and checks it, so that damaged bytes, a cut file and a renamed column
+end in the same DataError: set, table, column, next step.
 """
 
 from __future__ import annotations
 
+import gzip
 import io
+import re
+import struct
 import zipfile
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import NoReturn
 
 import numpy as np
 import pandas as pd
 
-from helpers.datasets.catalogue import Dataset
+from helpers.datasets.catalogue import Column, Dataset
 from helpers.errors import DataError
 
-
-@dataclass(frozen=True)
-class Column:
-    """What a column must be: its kind, range or levels, and how many cells are missing in the real data."""
-
-    kind: str
-    """float64, int64, int8, uint8, category, or text."""
-    low: float = -np.inf
-    high: float = np.inf
-    levels: tuple[str, ...] = ()
-    missing: int = 0
+Files = dict[str, bytes]
+Parser = Callable[[Files], pd.DataFrame]
 
 
-@dataclass(frozen=True)
-class Schema:
-    """A table's columns, in order, whether its index is a date, and its parser."""
-
-    columns: dict[str, Column]
-    parser: Callable[[dict[str, bytes]], pd.DataFrame]
-    dated: bool = True
+class _Damaged(Exception):
+    """What is wrong with a file or a column; `parse` adds where and what to do."""
 
 
-def parse(entry: Dataset, table: str, content: dict[str, bytes]) -> pd.DataFrame:
-    """Parse and check one table from the bytes of its files; raises DataError that names set, table and column."""
+def parse(entry: Dataset, table: str, content: Files) -> pd.DataFrame:
+    """One table from the bytes of its files, checked; raises DataError that names set, table and column."""
     try:
-        frame = schema(entry.name, table).parser(content)
+        frame = PARSERS[entry.name, table](entry, content)
     except _Damaged as problem:
         _fail(entry, table, str(problem))
-    except (ValueError, KeyError, IndexError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as problem:
+    except (
+        ValueError,
+        KeyError,
+        IndexError,
+        OSError,
+        EOFError,
+        struct.error,
+        zlib.error,
+        zipfile.BadZipFile,
+    ) as problem:
         _fail(entry, table, f"cannot be read ({type(problem).__name__}: {problem})")
     return check(entry, table, frame)
 
 
-def check(entry: Dataset, table: str, frame: pd.DataFrame, *, real: bool = True) -> pd.DataFrame:
-    """The frame with the schema's dtypes, or DataError; `real` also asks for the published size, dates and gaps."""
-    wanted, size = schema(entry.name, table), entry.tables[table]
+def check(entry: Dataset, table: str, frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame in the catalogue's dtypes; raises DataError when columns, size, dates, gaps or values do not fit."""
+    wanted = entry.tables[table]
     missing = [column for column in wanted.columns if column not in frame]
     extra = [column for column in frame if column not in wanted.columns]
-    if missing or extra:
+    if missing:
         found = f" (found {', '.join(map(repr, extra[:5]))} instead)" if extra else ""
-        _fail(entry, table, f"has no column {missing[0]!r}{found}" if missing else f"has a column too many: {extra[0]!r}")
-    if len(frame) != size.rows:
-        _fail(entry, table, f"has {len(frame):,} rows instead of {size.rows:,}: it is cut short or not the same file")
-    if wanted.dated:
-        _check_dates(entry, table, frame)
-    parts = {}
-    for name, column in wanted.columns.items():
-        try:
-            parts[name] = _conform(frame[name], column, real)
-        except _Damaged as problem:
-            _fail(entry, table, f"column {name!r} {problem}")
-    return pd.DataFrame(parts, index=frame.index)
-
-
-class _Damaged(Exception):
-    """What is wrong with a column or a file, to be completed with its place."""
+        _fail(entry, table, f"has no column {missing[0]!r}{found}")
+    if extra:
+        _fail(entry, table, f"has a column too many: {extra[0]!r}")
+    if len(frame) != wanted.rows:
+        _fail(entry, table, f"has {len(frame):,} rows instead of {wanted.rows:,}: cut short, or another file")
+    if wanted.first:
+        index = frame.index
+        if index.hasnans or not (index.is_monotonic_increasing and index.is_unique):
+            _fail(entry, table, "has dates that are missing, repeated or out of order")
+        if (index[0].date(), index[-1].date()) != (wanted.first, wanted.last):
+            _fail(
+                entry, table, f"runs {index[0]:%Y-%m-%d}..{index[-1]:%Y-%m-%d} instead of {wanted.first}..{wanted.last}"
+            )
+    if set(frame.dtypes) == {np.dtype("uint8")}:  # images: nothing of that type can be missing or out of range
+        return frame[list(wanted.columns)]
+    try:
+        columns = {name: _conform(frame, name, column) for name, column in wanted.columns.items()}
+    except _Damaged as problem:
+        _fail(entry, table, str(problem))
+    return pd.DataFrame(columns, index=frame.index)
 
 
 def _fail(entry: Dataset, table: str, what: str) -> NoReturn:
     raise DataError(
-        f"{entry.name}, table {table} ({', '.join(entry.tables[table].files)}): {what}. "
-        f"Run `course data verify {entry.name}`; if the files are intact, `data/catalogue.toml` and the parser disagree."
+        f"{entry.name}, table {table} ({', '.join(entry.tables[table].files)}): {what}. Run `course data verify "
+        f"{entry.name}`; if its files are intact, data/catalogue.toml and the parser disagree."
     )
 
 
-def _check_dates(entry: Dataset, table: str, frame: pd.DataFrame) -> None:
-    size, index = entry.tables[table], frame.index
-    if not isinstance(index, pd.DatetimeIndex) or index.tz is not None or index.name != "date":
-        _fail(entry, table, "has an index that is not a plain date")
-    if index.hasnans or not (index.is_monotonic_increasing and index.is_unique):
-        _fail(entry, table, "has dates that are missing, repeated or out of order")
-    if (index[0].date(), index[-1].date()) != (size.first, size.last):
-        _fail(entry, table, f"runs {index[0]:%Y-%m-%d}..{index[-1]:%Y-%m-%d} instead of {size.first}..{size.last}")
-
-
-def _conform(values: pd.Series, column: Column, real: bool) -> pd.Series:
+def _conform(frame: pd.DataFrame, name: str, column: Column) -> pd.Series:
     """The column in its dtype; raises _Damaged with what is wrong and where."""
+    values, here = frame[name], f"column {name!r}"
     gaps = int(values.isna().sum())
-    if gaps != column.missing if real else gaps and not column.missing:
-        raise _Damaged(f"has {gaps:,} missing cells instead of {column.missing:,}")
+    if gaps != column.missing:
+        raise _Damaged(f"{here} has {gaps:,} missing cells instead of {column.missing:,}")
     if column.kind == "text":
-        return values.astype(str) if values.dtype != object and not pd.api.types.is_string_dtype(values) else values
+        if not pd.api.types.is_string_dtype(values):
+            raise _Damaged(f"{here} does not hold text")
+        return values
     if column.kind == "category":
-        strange = set(values.dropna().unique()) - set(column.levels)
-        if strange:
-            raise _Damaged(f"has the unknown value {sorted(map(str, strange))[0]!r}")
+        strange = values[~values.isin(column.levels)]
+        if len(strange):
+            raise _Damaged(f"{here} has the unknown value {str(strange.iloc[0])!r}")
         return values.astype(pd.CategoricalDtype(list(column.levels)))
-    if not pd.api.types.is_numeric_dtype(values):
-        numbers = pd.to_numeric(values, errors="coerce")
-        first = int(np.flatnonzero(numbers.isna() & values.notna())[0])
-        raise _Damaged(f"is not a number in row {first:,}: {str(values.iloc[first])[:40]!r}")
+    values = _number(frame, name)
     if column.kind != "float64" and not (values == np.floor(values)).all():
-        raise _Damaged("holds fractions where whole numbers are due")
-    if not values.dropna().between(column.low, column.high).all():
-        raise _Damaged(f"leaves its range {column.low:g}..{column.high:g}: {values.min():g}..{values.max():g}")
+        raise _Damaged(f"{here} holds fractions where whole numbers are due")
+    if values.min() < column.low or values.max() > column.high:
+        raise _Damaged(f"{here} leaves {column.low:g}..{column.high:g}: it runs {values.min():g}..{values.max():g}")
     return values.astype(column.kind)
 
 
+def _number(frame: pd.DataFrame, name: str) -> pd.Series:
+    """A column as numbers; raises _Damaged with the first cell that is none."""
+    values = frame[name]
+    if pd.api.types.is_numeric_dtype(values):
+        return values
+    numbers = pd.to_numeric(values, errors="coerce")
+    bad = np.flatnonzero(numbers.isna() & values.notna())
+    if len(bad):
+        raise _Damaged(f"column {name!r} is not a number in row {bad[0]:,}: {str(values.iloc[bad[0]])[:40]!r}")
+    return numbers
+
+
+# ------------------------------------------------------------------------------------------------ reading, in general
+
+
 def _csv(raw: bytes, names: dict[str, str] | None = None, **options) -> pd.DataFrame:
-    """Read a CSV; `names` renames its columns. A column that is not there is reported by the file's own name for it."""
-    frame = pd.read_csv(io.BytesIO(raw), float_precision="round_trip", low_memory=False, **options)
+    """A CSV with a header; `names` says which of the file's columns get which of ours, and they must be there."""
+    frame = pd.read_csv(io.BytesIO(raw), low_memory=False, **options)
     for column in names or {}:
         if column not in frame:
             raise _Damaged(f"has no column {column!r} (found {', '.join(map(repr, frame.columns[:8]))})")
     return frame.rename(columns=names or {})
 
 
+def _plain(raw: bytes, names: list[str], **options) -> pd.DataFrame:
+    """A CSV without a header."""
+    frame = _csv(raw, header=None, **options)
+    if frame.shape[1] != len(names):
+        raise _Damaged(f"has {frame.shape[1]} columns instead of {len(names)}")
+    return frame.set_axis(names, axis=1)
+
+
 def _dated(frame: pd.DataFrame, column: str, form: str = "%Y-%m-%d") -> pd.DataFrame:
-    """Make a column the date index."""
+    """The frame with a column of dates as its index, named date."""
     if column not in frame:
         raise _Damaged(f"has no column {column!r} (found {', '.join(map(repr, frame.columns[:8]))})")
     dates = pd.to_datetime(frame[column].astype(str), format=form, errors="coerce")
-    if dates.isna().any():
-        first = int(np.flatnonzero(dates.isna())[0])
-        raise _Damaged(f"column {column!r} is not a date in row {first:,}: {str(frame[column].iloc[first])[:40]!r}")
+    bad = np.flatnonzero(dates.isna())
+    if len(bad):
+        raise _Damaged(f"column {column!r} is not a date in row {bad[0]:,}: {str(frame[column].iloc[bad[0]])[:40]!r}")
     return frame.drop(columns=column).set_index(pd.DatetimeIndex(dates, name="date"))
 
 
-# ---------------------------------------------------------------------------------------------------- german_credit
+def _member(raw: bytes, name: str) -> bytes:
+    """One member of a zip, in memory."""
+    with zipfile.ZipFile(io.BytesIO(raw)) as zipped:
+        if zipped.getinfo(name).file_size > 100 << 20:
+            raise _Damaged(f"its member {name} is too big")
+        return zipped.read(name)
 
-GERMAN_CODES = {
-    "checking_status": ("A1", ["below 0 DM", "0 to 200 DM", "200 DM or more", "no checking account"]),
-    "credit_history": ("A3", ["no credits or all paid back duly", "all credits at this bank paid back duly",
-                              "existing credits paid back duly", "delay in the past",
-                              "critical account or credits elsewhere"]),
-    "purpose": ("A4", ["car (new)", "car (used)", "furniture or equipment", "radio or television",
-                       "domestic appliances", "repairs", "education", "vacation", "retraining", "business", "others"]),
-    "savings": ("A6", ["below 100 DM", "100 to 500 DM", "500 to 1000 DM", "1000 DM or more", "unknown or none"]),
-    "employment_since": ("A7", ["unemployed", "under 1 year", "1 to 4 years", "4 to 7 years", "7 years or more"]),
-    "personal_status_sex": ("A9", ["male, divorced or separated", "female, divorced, separated or married",
-                                   "male, single", "male, married or widowed", "female, single"]),
-    "other_debtors": ("A10", ["none", "co-applicant", "guarantor"]),
-    "property": ("A12", ["real estate", "building society savings or life insurance", "car or other",
-                         "unknown or none"]),
-    "other_installment_plans": ("A14", ["bank", "stores", "none"]),
-    "housing": ("A15", ["rent", "own", "for free"]),
-    "job": ("A17", ["unemployed or unskilled, non-resident", "unskilled, resident", "skilled employee or official",
-                    "management, self-employed or highly qualified"]),
-    "telephone": ("A19", ["none", "yes"]),
-    "foreign_worker": ("A20", ["yes", "no"]),
+
+# ---------------------------------------------------------------------------------------------------------- set by set
+
+GERMAN_STEMS = {
+    "checking_status": "A1", "credit_history": "A3", "purpose": "A4", "savings": "A6", "employment_since": "A7",
+    "personal_status_sex": "A9", "other_debtors": "A10", "property": "A12", "other_installment_plans": "A14",
+    "housing": "A15", "job": "A17", "telephone": "A19", "foreign_worker": "A20",
 }  # fmt: skip
-"""Column → (the codes' stem, labels in the codes' order), from german.doc; A30 and A40 are the only codes from 0."""
-
-_GERMAN_NUMBERS = {
-    "duration_months": (4, 72), "credit_amount": (250, 18_424), "installment_rate": (1, 4), "residence_since": (1, 4),
-    "age": (19, 75), "existing_credits": (1, 4), "dependents": (1, 2), "default": (0, 1),
-}  # fmt: skip
-_GERMAN_ORDER = (
-    "checking_status duration_months credit_history purpose credit_amount savings employment_since installment_rate "
-    "personal_status_sex other_debtors residence_since property age other_installment_plans housing existing_credits "
-    "job dependents telephone foreign_worker default"
-).split()
+"""Column → what its codes begin with; the catalogue lists the labels in the codes' order (german.doc)."""
 
 
-def german_codes(column: str) -> dict[str, str]:
-    """The file's code of each label of a German-credit column, e.g. A11 → below 0 DM."""
-    stem, labels = GERMAN_CODES[column]
-    return {f"{stem}{i + (stem not in ('A3', 'A4'))}": label for i, label in enumerate(labels)}
+def german_codes(entry: Dataset, column: str) -> dict[str, str]:
+    """The file's code → label of a column, e.g. A11 → below 0 DM; credit history and purpose count from 0."""
+    stem = GERMAN_STEMS[column]
+    levels = entry.tables["applicants"].columns[column].levels
+    return {f"{stem}{i + (stem not in ('A3', 'A4'))}": label for i, label in enumerate(levels)}
 
 
-def _german(content: dict[str, bytes]) -> pd.DataFrame:
-    frame = _csv(content["german.data"], sep=" ", header=None)
-    if frame.shape[1] != len(_GERMAN_ORDER):
-        raise _Damaged(f"has {frame.shape[1]} columns instead of {len(_GERMAN_ORDER)}")
-    frame.columns = _GERMAN_ORDER
-    for column in GERMAN_CODES:
-        codes = german_codes(column)
-        frame[column] = frame[column].map(lambda code, codes=codes: codes.get(code, code))
-    return frame.assign(default=frame["default"] - 1)  # 1 = good, 2 = bad in the file
+def _german(entry: Dataset, content: Files) -> pd.DataFrame:
+    frame = _plain(content["german.data"], list(entry.tables["applicants"].columns), sep=" ")
+    for column in GERMAN_STEMS:
+        frame[column] = frame[column].replace(german_codes(entry, column))
+    return frame.assign(default=_number(frame, "default") - 1)  # 1 = good, 2 = bad in the file
 
 
-def _german_schema() -> dict[str, Column]:
-    columns = {}
-    for name in _GERMAN_ORDER:
-        if name in GERMAN_CODES:
-            columns[name] = Column("category", levels=tuple(GERMAN_CODES[name][1]))
-        else:
-            columns[name] = Column("int8" if name == "default" else "int64", *_GERMAN_NUMBERS[name])
-    return columns
+def _taiwan(entry: Dataset, content: Files) -> pd.DataFrame:
+    names = [name for name in entry.tables["clients"].columns if name != "default"]
+    codes = {f"X{i}": name for i, name in enumerate(names, 1)}
+    return _csv(content["data.csv"], {"ID": "ID"} | codes | {"Y": "default"}).drop(columns="ID")
 
 
-# ------------------------------------------------------------------------------------------------------ daily prices
+def _bank(archive: str, member: str):
+    def read(entry: Dataset, content: Files) -> pd.DataFrame:
+        raw = _member(_member(content["bank+marketing.zip"], archive), member)
+        frame = _csv(raw, {"y": "subscribed"}, sep=";", keep_default_na=False)  # "unknown" is a level, not a gap
+        frame["subscribed"] = frame["subscribed"].map({"no": 0, "yes": 1})
+        return frame.rename(columns=lambda name: name.replace(".", "_"))
 
-_BAR = {"Open": "open", "High": "high", "Low": "low", "Close": "close", "Adj Close": "adj_close", "Volume": "volume"}
-_US = "AAPL AMD BAC BBY CVX GE HD JNJ JPM KO LLY MRK MSFT PEP PFE PG RRC UNH WMT XOM".split()
-_UK = [
-    f"{ticker}.L"
-    for ticker in (
-        "AAL ABF AHT ANTO AV AZN BA BARC BATS BDEV BKG BLND BNZL BP BT-A CNA CRDA DGE FCIT GSK HLMA HSBA HSX III IMB INF "
-        "JD JMAT KGF LAND LGEN LLOY NG NWG NXT PRU PSN PSON REL RIO RKT RR RTO SBRY SDR SGE SGRO SMDS SMIN SMT SN SPX "
-        "SSE STAN STJ SVT TSCO TW ULVR UU VOD WEIR WPP WTB"
-    ).split()
-]
-_UK_GAPS = dict.fromkeys("AAL BARC BATS CRDA GSK RIO RTO SGE SGRO TSCO TW VOD WEIR WPP WTB".split(), 1)
-_UK_GAPS |= {"BP": 7, "JMAT": 5, "LLOY": 2}
+    return read
 
 
-def _gspc(content: dict[str, bytes]) -> pd.DataFrame:
-    frame = _dated(_csv(content["GSPC.csv"], _BAR), "Date")
-    frame["open"] = frame["open"].where(frame["open"] != 0)
+def _days(path: str, date: str, names: dict[str, str] | None = None, **options):
+    """A parser of a CSV of daily bars or prices."""
+    return lambda entry, content: _dated(_csv(content[path], names, **options), date)
+
+
+def _gspc(entry: Dataset, content: Files) -> pd.DataFrame:
+    names = {
+        "Open": "open",
+        "High": "high",
+        "Low": "low",
+        "Close": "close",
+        "Adj Close": "adj_close",
+        "Volume": "volume",
+    }
+    frame = _dated(_csv(content["GSPC.csv"], names), "Date")
+    frame["open"] = _number(frame, "open").where(lambda opens: opens != 0)
     # Until the end of 1961 the file repeats the close as open, high and low.
     frame.loc[frame.index < "1962-01-01", ["open", "high", "low"]] = np.nan
     return frame
 
 
-def _prices(path: str) -> Callable[[dict[str, bytes]], pd.DataFrame]:
-    def read(content: dict[str, bytes]) -> pd.DataFrame:
-        return _dated(_csv(content[path], compression="gzip"), "Date")
+def _h15(entry: Dataset, content: Files) -> pd.DataFrame:
+    ours = entry.tables["yields"].columns
+    names = {f"RIFLGFC{name[0].upper()}{int(name[1:]):02d}_N.B": name for name in ours}  # m3 → RIFLGFCM03_N.B
+    frame = _dated(_csv(content["FRB_H15.csv"], names, skiprows=5, na_values=["ND"]), "Time Period")
+    return frame.apply(lambda values: _number(frame, values.name) / 100)
+
+
+def _french(path: str):
+    """A parser of the first block of a Data Library file (value weighted, for portfolios): prose, header, days."""
+
+    def read(entry: Dataset, content: Files) -> pd.DataFrame:
+        raw = content[path]
+        if path.endswith(".zip"):
+            raw = _member(raw, path.replace("_CSV.zip", ".csv"))
+        block = re.search(rb"^ *,[^\r\n]+\r?\n(?: *\d{8} *,[^\r\n]*(?:\r?\n|$))+", raw, re.MULTILINE)
+        if block is None:
+            raise _Damaged("has no header line followed by days (YYYYMMDD, …)")
+        frame = _csv(block.group(), skipinitialspace=True)
+        frame = _dated(frame, frame.columns[0], "%Y%m%d")
+        frame.columns = [name.strip().lower().replace("-", "_") for name in frame.columns]
+        frame = frame.apply(lambda values: _number(frame, values.name))
+        return frame.where(frame > -99) / 100  # -99.99 and -999 mark what is missing
 
     return read
 
 
-def _positive(names: list[str], high: float, gaps: dict[str, int] | None = None) -> dict[str, Column]:
-    return {name: Column("float64", 1e-6, high, missing=(gaps or {}).get(name, 0)) for name in names}
+def _mnist(entry: Dataset, content: Files) -> pd.DataFrame:
+    """IDX files: a magic number and the sizes (big endian), then unsigned bytes."""
+    parts = []
+    for path, magic, start, width in (("labels-idx1", 2049, 8, 1), ("images-idx3", 2051, 16, 784)):
+        raw = gzip.decompress(content[f"t10k-{path}-ubyte.gz"])
+        found, count = struct.unpack(">ii", raw[:8])
+        if found != magic or len(raw) != start + count * width:
+            raise _Damaged(f"{path} is not a whole IDX file: {len(raw):,} bytes for {count:,} items")
+        parts.append(np.frombuffer(raw, np.uint8, offset=start).reshape(count, width))
+    return pd.DataFrame(np.hstack(parts), columns=list(entry.tables["digits"].columns))
 
 
-_POINTS = Column("float64", 1, 6000)
-_OHLC = {"open": _POINTS, "high": _POINTS, "low": _POINTS, "close": _POINTS, "adj_close": _POINTS}
-_VOLUME = {"volume": Column("int64", 0, 2e10)}
-_OLD_OHLC = {
-    "open": Column("float64", 1, 6000, missing=8509 + 5075),
-    "high": Column("float64", 1, 6000, missing=8509),
-    "low": Column("float64", 1, 6000, missing=8509),
-    "close": _POINTS,
-    "adj_close": _POINTS,
+def _banking(entry: Dataset, content: Files) -> pd.DataFrame:
+    names = {"text": "text", "category": "intent"}
+    parts = [_csv(content[f"{split}.csv"], names).assign(split=split) for split in ("train", "test")]
+    return pd.concat(parts, ignore_index=True)
+
+
+def _lower(path: str, names: dict[str, str] | None = None):
+    """A parser of a CSV whose header only wants the given names and lower case."""
+    return lambda entry, content: _csv(content[path], names).rename(columns=str.lower)
+
+
+_GZIP = {"compression": "gzip"}
+PARSERS = {
+    ("german_credit", "applicants"): _german,
+    ("taiwan_default", "clients"): _taiwan,
+    ("sp500_ohlcv", "gspc"): _gspc,
+    ("sp500_ohlcv", "sp500_2000"): _days("sp500-2000.csv", "date", {"adjclose": "adj_close"}),
+    ("vix", "vix"): _days("vix-daily.csv", "DATE", {name: name.lower() for name in ("OPEN", "HIGH", "LOW", "CLOSE")}),
+    ("skfolio", "prices"): _days("sp500_dataset.csv.gz", "Date", **_GZIP),
+    ("skfolio", "index"): _days("sp500_index.csv.gz", "Date", {"SP500": "sp500"}, **_GZIP),
+    ("skfolio", "factors"): _days("factors_dataset.csv.gz", "Date", **_GZIP),
+    ("skfolio", "ftse100"): _days("ftse100_dataset.csv.gz", "Date", **_GZIP),
+    ("skfolio", "implied_vol"): _days("sp500_implied_vol_dataset.csv.gz", "Date", **_GZIP),
+    ("bank_marketing", "additional_full"): _bank("bank-additional.zip", "bank-additional/bank-additional-full.csv"),
+    ("bank_marketing", "additional"): _bank("bank-additional.zip", "bank-additional/bank-additional.csv"),
+    ("bank_marketing", "full"): _bank("bank.zip", "bank-full.csv"),
+    ("bank_marketing", "bank"): _bank("bank.zip", "bank.csv"),
+    ("treasury_h15", "yields"): _h15,
+    ("fama_french", "factors3"): _french("F-F_Research_Data_Factors_daily_CSV.zip"),
+    ("fama_french", "factors5"): _french("F-F_Research_Data_5_Factors_2x3_daily_CSV.zip"),
+    ("fama_french", "momentum"): _french("F-F_Momentum_Factor_daily_CSV.zip"),
+    ("fama_french", "industries5"): _french("5_Industry_Portfolios_Daily.csv"),
+    ("fama_french", "industries10"): _french("10_Industry_Portfolios_Daily.csv"),
+    ("cc_general", "customers"): _lower("CC GENERAL.csv"),
+    ("banknote", "notes"): lambda entry, content: _plain(
+        content["data_banknote_authentication.txt"], list(entry.tables["notes"].columns)
+    ),
+    ("mnist_test", "digits"): _mnist,
+    ("banking77", "messages"): _banking,
+    ("ulb_creditcard", "transactions"): _lower("creditcard.csv", {"Class": "fraud"}),
+    ("ulb_creditcard", "sample"): _lower("creditcard_sample.csv", {"Class": "fraud"}),
 }
-
-# ---------------------------------------------------------------------------------------------------------- register
-
-SCHEMAS: dict[str, dict[str, Schema]] = {
-    "german_credit": {"applicants": Schema(_german_schema(), _german, dated=False)},
-    "sp500_ohlcv": {
-        "gspc": Schema({**_OLD_OHLC, **_VOLUME}, _gspc),
-        "sp500_2000": Schema(
-            {**_OHLC, **_VOLUME},
-            lambda content: _dated(_csv(content["sp500-2000.csv"], {"adjclose": "adj_close"}), "date"),
-        ),
-    },
-    "vix": {
-        "vix": Schema(
-            _positive(["open", "high", "low", "close"], 100),
-            lambda content: _dated(_csv(content["vix-daily.csv"], {c.upper(): c for c in ("open", "high", "low", "close")}), "DATE"),
-        )
-    },
-    "skfolio": {
-        "prices": Schema(_positive(_US, 1000), _prices("sp500_dataset.csv.gz")),
-        "index": Schema(
-            _positive(["sp500"], 6000),
-            lambda content: _prices("sp500_index.csv.gz")(content).rename(columns={"SP500": "sp500"}),
-        ),
-        "factors": Schema(_positive("MTUM QUAL SIZE USMV VLUE".split(), 300), _prices("factors_dataset.csv.gz")),
-        "ftse100": Schema(
-            _positive(_UK, 20_000, {f"{t}.L": n for t, n in _UK_GAPS.items()}), _prices("ftse100_dataset.csv.gz")
-        ),
-        "implied_vol": Schema(_positive(_US, 2.5), _prices("sp500_implied_vol_dataset.csv.gz")),
-    },
-}
-
-
-def schema(name: str, table: str) -> Schema:
-    """The schema of one table."""
-    return SCHEMAS[name][table]
