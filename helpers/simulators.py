@@ -98,7 +98,12 @@ def ohlc(world: World, *, start: float = 100.0, intraday: int = 78, seed: int = 
     path = np.concatenate([np.zeros((n, 1)), bridge + time * world.values[:, None]], axis=1)
     close = np.log(start) + world.values.cumsum()
     day_open = np.concatenate([[np.log(start)], close[:-1]])
-    frame = {"open": day_open, "high": day_open + path.max(axis=1), "low": day_open + path.min(axis=1), "close": close}
+    frame = {  # rounding must not put a close above its day's high
+        "open": day_open,
+        "high": np.maximum(day_open + path.max(axis=1), close),
+        "low": np.minimum(day_open + path.min(axis=1), close),
+        "close": close,
+    }
     return pd.DataFrame(
         {name: np.exp(values) for name, values in frame.items()},
         index=pd.bdate_range("2000-01-03", periods=n, name="date"),

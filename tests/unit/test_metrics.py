@@ -1,0 +1,137 @@
+import numpy as np
+import pytest
+from scipy import stats
+from sklearn.metrics import r2_score, roc_auc_score, roc_curve
+
+from helpers.errors import CourseError
+from helpers.metrics import classifier, forecast, trading
+
+rng = np.random.default_rng(0)
+LABELS = (rng.random(500) < 0.3).astype(int)
+SCORE = LABELS + rng.standard_normal(500)
+TIED = np.round(SCORE)  # many ties
+
+
+def test_r2_out_of_sample_against_sklearn_and_zero():
+    y, f = rng.standard_normal(100), rng.standard_normal(100)
+    assert forecast.r2_out_of_sample(y, f, y.mean()) == pytest.approx(r2_score(y, f))
+    assert forecast.r2_out_of_sample(y, np.zeros(100)) == 0
+    assert forecast.r2_out_of_sample(y, y) == 1
+
+
+def test_qlike_is_zero_at_the_truth_and_least_there_in_expectation():
+    assert forecast.qlike(np.array([1.0, 2.0]), np.array([1.0, 2.0])) == pytest.approx(0)
+    noisy = 0.04 * np.random.default_rng(1).chisquare(1, 100_000)
+    losses = [forecast.qlike(noisy, np.full(len(noisy), v)).mean() for v in (0.03, 0.04, 0.05)]
+    assert losses[1] == min(losses)
+    with pytest.raises(CourseError):
+        forecast.qlike(np.array([0.0]), np.array([1.0]))
+
+
+def test_diebold_mariano_equals_the_newey_west_t_test_of_statsmodels():
+    import statsmodels.api as sm
+
+    a, b = rng.standard_normal(400) ** 2, rng.standard_normal(400) ** 2 * 1.2
+    result = forecast.diebold_mariano(a, b, lags=5)
+    hac = sm.OLS(a - b, np.ones(400)).fit(cov_type="HAC", cov_kwds={"maxlags": 5})
+    correction = np.sqrt((400 + 1 - 2) / 400)
+    assert result.statistic == pytest.approx(hac.tvalues[0] * correction, rel=1e-9)
+    assert result.difference == pytest.approx((a - b).mean())
+    assert result.pvalue == pytest.approx(2 * stats.t.sf(abs(result.statistic), 399))
+    mirrored = forecast.diebold_mariano(b, a, lags=5)
+    assert mirrored.statistic == pytest.approx(-result.statistic) and mirrored.pvalue == pytest.approx(result.pvalue)
+
+
+def test_diebold_mariano_has_the_right_size():
+    draws = np.random.default_rng(2).standard_normal((400, 2, 200)) ** 2
+    rejected = np.mean([forecast.diebold_mariano(a, b).pvalue < 0.05 for a, b in draws])
+    assert 0.02 < rejected < 0.10
+
+
+def test_pesaran_timmermann_by_hand_size_and_power():
+    generator = np.random.default_rng(3)
+    blind = [forecast.pesaran_timmermann(*generator.standard_normal((2, 300))).pvalue < 0.05 for _ in range(400)]
+    assert 0.02 < np.mean(blind) < 0.09
+    y = generator.standard_normal(300)
+    assert forecast.pesaran_timmermann(y, y + generator.standard_normal(300)).pvalue < 1e-6
+    assert forecast.pesaran_timmermann(y, np.ones(300)).pvalue == 1.0
+
+
+@pytest.mark.parametrize("score", [SCORE, TIED])
+def test_auc_family_against_sklearn_and_scipy(score):
+    auc = roc_auc_score(LABELS, score)
+    assert classifier.gini(LABELS, score) == pytest.approx(2 * auc - 1)
+    fpr, tpr, _ = roc_curve(LABELS, score)
+    assert classifier.ks(LABELS, score) == pytest.approx(np.max(tpr - fpr))
+    middle, low, high = classifier.auc_interval(LABELS, score)
+    assert middle == pytest.approx(auc) and low < auc < high
+
+
+def test_delong_agrees_with_the_bootstrap():
+    other = LABELS + 1.5 * np.random.default_rng(4).standard_normal(500)
+    result = classifier.delong(LABELS, SCORE, other)
+    generator = np.random.default_rng(5)
+    draws = []
+    for _ in range(400):
+        rows = generator.integers(0, 500, 500)
+        draws.append(roc_auc_score(LABELS[rows], SCORE[rows]) - roc_auc_score(LABELS[rows], other[rows]))
+    assert result.difference / result.statistic == pytest.approx(np.std(draws), rel=0.15)
+    assert classifier.delong(LABELS, SCORE, 2 * SCORE + 1).pvalue == 1.0
+
+
+def test_calibration_of_true_and_false_probabilities():
+    p = np.random.default_rng(6).uniform(0, 1, 50_000)
+    y = (np.random.default_rng(7).random(50_000) < p).astype(int)
+    assert classifier.expected_calibration_error(y, p) < 0.015
+    assert classifier.expected_calibration_error(y, np.sqrt(p)) == pytest.approx(2 / 3 - 1 / 2, abs=0.02)
+    table = classifier.calibration_table(y, p, 7)
+    assert table.shape == (7, 3) and table[:, 2].sum() == 50_000 and (np.diff(table[:, 0]) > 0).all()
+
+
+def test_expected_cost_counts_each_error_once():
+    actual, decision = np.array([1, 1, 0, 0]), np.array([1, 0, 1, 0])
+    assert classifier.expected_cost(actual, decision, false_positive=1, false_negative=5) == pytest.approx(1.5)
+
+
+@pytest.mark.parametrize("bad", [np.ones(500), np.r_[2, LABELS[1:]], LABELS[:-1]])
+def test_bad_labels_are_refused(bad):
+    with pytest.raises(CourseError):
+        classifier.gini(bad, SCORE)
+
+
+def test_net_returns_by_hand():
+    position, market = np.array([1.0, 1.0, 0.0, -1.0]), np.array([0.01, -0.02, 0.03, 0.04])
+    expected = [0.01 - 0.001, -0.02, -0.001, -0.04 - 0.001]
+    np.testing.assert_allclose(trading.net_returns(position, market, cost=0.001), expected)
+    assert trading.turnover(position, periods=4) == pytest.approx(3.0)
+
+
+def test_sharpe_and_drawdown_by_hand():
+    returns = np.array([0.1, -0.5, 0.2, 0.3])
+    assert trading.max_drawdown(returns) == pytest.approx(0.5)
+    assert trading.sharpe(returns, 4) == pytest.approx(returns.mean() / returns.std(ddof=1) * 2)
+    assert trading.max_drawdown(np.array([-0.2, 0.1])) == pytest.approx(0.2), "the start counts as a peak"
+
+
+def test_probabilistic_sharpe_matches_the_papers_worked_example():
+    # Bailey and López de Prado (2012), §4: two years of monthly returns with a yearly Sharpe ratio of 1.585, skewness
+    # -2.448 and kurtosis 10.164 exceed 0 with probability 0.913 only.
+    ratio, n = 0.458, 24
+    spread = np.sqrt(1 + 2.448 * ratio + (10.164 - 1) / 4 * ratio**2)
+    assert stats.norm.cdf(ratio * np.sqrt(n - 1) / spread) == pytest.approx(0.913, abs=0.001)
+    generator = np.random.default_rng(8)
+    normal = generator.standard_normal(5000) * 0.01 + 0.0005
+    ratio = normal.mean() / normal.std(ddof=1)
+    plain = stats.norm.cdf(ratio * np.sqrt(4999) / np.sqrt(1 + ratio**2 / 2))
+    assert trading.probabilistic_sharpe(normal) == pytest.approx(plain, abs=0.01)
+
+
+def test_expected_max_sharpe_is_luck_s_best():
+    draws = np.random.default_rng(9).standard_normal((20_000, 50)) * 0.3
+    assert trading.expected_max_sharpe(draws[0]) == pytest.approx(
+        draws.max(axis=1).mean() * draws[0].std(ddof=1) / 0.3, rel=0.02
+    )
+    luck = np.random.default_rng(10).standard_normal((50, 1000)) * 0.01
+    sharpes = np.array([trading.sharpe(r) for r in luck])
+    best = luck[sharpes.argmax()]
+    assert trading.probabilistic_sharpe(best) > 0.95 > trading.deflated_sharpe(best, sharpes)
