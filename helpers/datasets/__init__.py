@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from helpers import record
 from helpers.datasets.catalogue import Dataset, info, names, pick_table
-from helpers.datasets.fetch import Unreachable, cache_dir, locate, obtain, source, state
+from helpers.datasets.sources import Unreachable, cache_dir, locate, obtain, source, state
 from helpers.errors import DataError
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def load(name: str, table: str | None = None, *, allow_sample: bool = False) -> 
     `table` defaults to the set's first. `allow_sample=True` takes the sample of a set that has one, unless the whole
     set is in the cache. `frame.attrs` has name, table, citation and origin: "real", "sample", or "simulated" when no
     source could be reached and a stand-in of the same columns was made up instead, under a banner. Raises CourseError
-    for an unknown name or table, DataError for files that are wrong, damaged beyond repair or not as the catalogue says.
+    for an unknown name or table, DataError for files that are wrong or damaged beyond repair.
     """
     from helpers.datasets import parsers
 

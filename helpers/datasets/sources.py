@@ -35,6 +35,7 @@ class Unreachable(Exception):
     """No source answered with the file; its args are one short line for each source tried."""
 
     def __str__(self) -> str:
+        """The causes in one line."""
         return "; ".join(self.args)
 
 
@@ -108,7 +109,7 @@ def _fetch(entry: Dataset, file: File) -> bytes:
     target = _writable(cache_dir() / entry.name) / file.path
     causes, wrong, dead = [], [], set()
     for host, get in _sources(entry, file):
-        if host in dead:
+        if host.split()[0] in dead:
             continue
         try:
             return _store(target, file, get)
@@ -117,14 +118,14 @@ def _fetch(entry: Dataset, file: File) -> bytes:
         except _NotHere as problem:
             causes.append(f"{host}: {problem}")
             if str(problem) == NO_CONNECTION:
-                dead.add(host)
+                dead.add(host.split()[0])
     here = f"{entry.name}: {file.path}"
     again = f"then run `course data fetch {entry.name}`"
     if wrong:
         raise DataError(
             f"{here} has changed or been tampered with: {'; '.join(wrong)}; the catalogue wants SHA-256 "
-            f"{file.sha256[:12]}…, {file.bytes:,} bytes. Nothing was kept. Behind a log-in page or a filtering proxy try "
-            f"another network, or set COURSE_DATA_MIRROR to a copy with the right bytes; {again}."
+            f"{file.sha256[:12]}…, {file.bytes:,} bytes. Nothing was kept. Behind a log-in page or a filtering proxy "
+            f"try another network, or set COURSE_DATA_MIRROR to a copy with the right bytes; {again}."
         )
     if damaged:
         raise DataError(
