@@ -64,7 +64,7 @@ def _load_keras(seed: int) -> tuple[str, str]:
     with quiet_stderr():
         try:
             import keras
-        except ImportError as error:
+        except (ImportError, ValueError) as error:
             backend = os.environ.get("KERAS_BACKEND", "tensorflow")
             raise CourseError(
                 f"Keras cannot load its backend {backend!r} ({error}). Install it with "

@@ -99,7 +99,8 @@ def reset(model: Any, seed: int) -> None:
 
     keras.utils.set_random_seed(seed)
     fresh = type(model).from_config(model.get_config())  # clone_model would look for a custom loss by its name
-    model.set_weights(fresh.get_weights())
+    for old, new in zip(_state(model), _state(fresh), strict=True):
+        old.assign(new)
     if model.optimizer.built:
         rate = model.optimizer.learning_rate
         rate = None if callable(rate) else float(keras.ops.convert_to_numpy(rate))
@@ -107,6 +108,11 @@ def reset(model: Any, seed: int) -> None:
             variable.assign(keras.ops.zeros_like(variable))
         if rate is not None:
             model.optimizer.learning_rate = rate
+
+
+def _state(model: Any) -> list[Any]:
+    """Weights, and the states of the random numbers that dropout and its like draw."""
+    return [*model.weights, *(v for v in model.variables if v.path.endswith("seed_generator_state"))]
 
 
 def _check(part: str, X: Any, y: np.ndarray) -> None:

@@ -1,0 +1,129 @@
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from helpers import session, training
+from helpers.errors import CourseError
+
+rng = np.random.default_rng(0)
+X = rng.standard_normal((600, 5)).astype("float32")
+Y = (X[:, 0] - 0.5 * X[:, 1] + 0.1 * rng.standard_normal(600)).astype("float32")
+TRAIN, VALID = (X[:400], Y[:400]), (X[400:], Y[400:])
+
+
+@pytest.fixture(scope="module", autouse=True)
+def keras():
+    session.start("quick", 7)
+    import keras
+
+    return keras
+
+
+def network(keras, seed=1, rate=0.01):
+    keras.utils.set_random_seed(seed)
+    layers = [keras.layers.Input((5,)), keras.layers.Dense(8, activation="relu"), keras.layers.Dropout(0.1)]
+    model = keras.Sequential([*layers, keras.layers.Dense(1)])
+    model.compile(keras.optimizers.Adam(rate), "mse")
+    return model
+
+
+def weights(model):
+    return np.concatenate([w.ravel() for w in model.get_weights()])
+
+
+def test_the_same_seed_gives_the_same_weights(keras):
+    found = []
+    for seed in (1, 1, 2):
+        model = network(keras)
+        training.fit(model, *TRAIN, validation=VALID, epochs=4, batch_size=64, seed=seed)
+        found.append(weights(model))
+    assert np.array_equal(found[0], found[1]) and not np.array_equal(found[0], found[2])
+
+
+def test_reset_equals_building_anew(keras):
+    model = network(keras, seed=5)
+    fresh = training.fit(model, *TRAIN, validation=VALID, epochs=3, batch_size=64, seed=5)
+    expected = weights(model)
+    other = network(keras, seed=1)
+    training.fit(other, *TRAIN, validation=VALID, epochs=3, batch_size=64, seed=1)
+    training.reset(other, 5)
+    again = training.fit(other, *TRAIN, validation=VALID, epochs=3, batch_size=64, seed=5)
+    assert np.array_equal(weights(other), expected)
+    assert again.frame["val_loss"].tolist() == fresh.frame["val_loss"].tolist()
+    assert float(keras.ops.convert_to_numpy(other.optimizer.learning_rate)) == pytest.approx(0.01)
+
+
+@pytest.mark.parametrize("epochs,patience", [(40, 3), (5, 50)])
+def test_the_best_epochs_weights_are_kept_however_training_ends(keras, epochs, patience):
+    model = network(keras, rate=0.05)
+    history = training.fit(model, *TRAIN, validation=VALID, epochs=epochs, batch_size=32, patience=patience)
+    losses = history.frame["val_loss"]
+    assert history.best_epoch == losses.idxmin() and len(losses) <= min(epochs, history.best_epoch + patience)
+    assert model.evaluate(*VALID, verbose=0) == pytest.approx(losses.min(), rel=1e-4)
+    assert history.seconds > 0 and history.frame.index[0] == 1
+
+
+def test_early_stopping_looks_at_validation_data_only(keras):
+    noise = rng.standard_normal(200).astype("float32")
+    model = network(keras, rate=0.05)
+    history = training.fit(model, *TRAIN, validation=(VALID[0], noise), epochs=60, batch_size=32, patience=2)
+    assert len(history.frame) < 60, "the training loss still falls, so only validation can have stopped it"
+
+
+def test_several_inputs_and_outputs(keras):
+    first, second = keras.layers.Input((2,)), keras.layers.Input((3,))
+    body = keras.layers.Concatenate()([first, second])
+    model = keras.Model([first, second], keras.layers.Dense(1)(body))
+    model.compile("adam", "mse")
+    history = training.fit(
+        model, [X[:400, :2], X[:400, 2:]], Y[:400], validation=([X[400:, :2], X[400:, 2:]], Y[400:]), epochs=2
+    )
+    assert len(history.frame) == 2
+
+
+def test_a_plain_log_gets_one_line_and_a_runner_none():
+    code = """if True:
+        from helpers import session, training
+        session.start()
+        import keras, numpy as np
+        model = keras.Sequential([keras.layers.Input((1,)), keras.layers.Dense(1)]); model.compile("sgd", "mse")
+        X = np.ones((8, 1)); training.fit(model, X, X[:, 0], validation=(X, X[:, 0]), epochs=3, label="line")
+    """
+    for progress, lines in (("", 1), ("off", 0)):
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            capture_output=True,
+            text=True,
+            check=True,
+            env={**__import__("os").environ, "COURSE_PROGRESS": progress},
+        )
+        assert done.stdout.count("line: epoch 3/3") == lines and "\r" not in done.stdout
+        assert done.stdout.count("\n") == 1 + lines and done.stderr == ""
+
+
+BAD = {
+    "missing": (lambda: (np.where(X[:400] > 2, np.nan, X[:400]), Y[:400]), "missing or infinite"),
+    "lengths": (lambda: (X[:400], Y[:399]), "400 rows and the target 399"),
+    "empty": (lambda: (X[:0], Y[:0]), "is empty"),
+    "text": (lambda: (X[:400].astype(str), Y[:400]), "needs numbers"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_arrays_are_refused_before_training(keras, name):
+    make, message = BAD[name]
+    with pytest.raises(CourseError, match=message):
+        training.fit(network(keras), *make(), validation=VALID, epochs=1)
+    with pytest.raises(CourseError, match="validation"):
+        training.fit(network(keras), *TRAIN, validation=make(), epochs=1)
+
+
+def test_an_exploding_loss_and_an_uncompiled_model_say_what_to_do(keras):
+    model = network(keras)
+    model.compile(keras.optimizers.SGD(1e9), "mse")
+    with pytest.raises(CourseError, match="lower the learning rate"):
+        training.fit(model, *TRAIN, validation=VALID, epochs=20, batch_size=32)
+    with pytest.raises(CourseError, match="not compiled"):
+        training.fit(keras.Sequential([keras.layers.Dense(1)]), *TRAIN, validation=VALID, epochs=1)
