@@ -25,10 +25,11 @@ def set_address(repository: str | None, branch: str | None) -> None:
     content = path.read_text(encoding="utf-8")
     for key, value in (("repository", repository), ("branch", branch)):
         if value is not None:
-            content, count = re.subn(rf'(\[tool\.course\][^\[]*?^{key} = )"[^"]*"', rf'\g<1>"{value}"', content,
-                                     count=1, flags=re.M | re.S)
+            content, count = re.subn(
+                rf'(\[tool\.course\][^\[]*?^{key} = )"[^"]*"', rf'\g<1>"{value}"', content, count=1, flags=re.M | re.S
+            )
             if not count:
-                raise CourseError(f"pyproject.toml has no line `{key} = \"…\"` under [tool.course]; add it.")
+                raise CourseError(f'pyproject.toml has no line `{key} = "…"` under [tool.course]; add it.')
     if content != path.read_text(encoding="utf-8"):
         write_atomically(path, content)
 

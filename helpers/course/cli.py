@@ -55,8 +55,14 @@ def _run(plan, console, before: dict[str, dict], done_before: dict[str, dict], r
 
     results, began = dict(done_before), time.monotonic()
     display = Progress(
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("cells"), TimeElapsedColumn(),
-        console=console, transient=True, disable=not console.is_terminal,
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("cells"),
+        TimeElapsedColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
     )
     bars: dict[str, int] = {}
 
@@ -84,8 +90,14 @@ def _run(plan, console, before: dict[str, dict], done_before: dict[str, dict], r
 @course.command()
 @click.argument("numbers", nargs=-1)
 @click.option("--profile", type=click.Choice(["quick", "full"]), default="quick", show_default=True)
-@click.option("--backend", type=click.Choice(["tensorflow", "jax", "torch"]), envvar="KERAS_BACKEND",
-              default="tensorflow", show_default=True, help="Keras backend; KERAS_BACKEND sets it too.")
+@click.option(
+    "--backend",
+    type=click.Choice(["tensorflow", "jax", "torch"]),
+    envvar="KERAS_BACKEND",
+    default="tensorflow",
+    show_default=True,
+    help="Keras backend; KERAS_BACKEND sets it too.",
+)
 @click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Notebooks at a time.")
 @click.option("--resume", is_flag=True, help="Skip notebooks whose unchanged code has already passed.")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Where to write (default: build/run).")
@@ -114,6 +126,8 @@ def run(numbers, profile, backend, jobs, resume, out, timeout) -> None:
     results = kept
     try:
         results = _run(plan, console, before, kept)
+    except KeyboardInterrupt:
+        raise click.Abort("Stopped. What had finished is kept; go on with: course run --resume") from None
     finally:
         results = {**kept, **runner.known(runner.read_report(plan.out))} if results is kept else results
         chosen_results = {nb.number: results[nb.number] for nb in chosen if nb.number in results}
@@ -181,11 +195,19 @@ def list_(as_json) -> None:
         made = nb.stamp.get("code_sha256"), nb.stamp.get("outputs_sha256")
         stamp = nb.stamp and {"date": nb.stamp.get("date"), "fresh": made == (nb.code_sha256, nb.outputs_sha256)}
         kept = ("status", "date", "profile", "backend", "seconds")
-        rows.append({
-            "number": nb.number, "title": nb.title, "part": nb.part, "file": nb.path.name, "time": nb.time,
-            "needs": nb.needs, "data": nb.data, "stamp": stamp,
-            "run": {key: value for key, value in last.get(nb.number, {}).items() if key in kept},
-        })
+        rows.append(
+            {
+                "number": nb.number,
+                "title": nb.title,
+                "part": nb.part,
+                "file": nb.path.name,
+                "time": nb.time,
+                "needs": nb.needs,
+                "data": nb.data,
+                "stamp": stamp,
+                "run": {key: value for key, value in last.get(nb.number, {}).items() if key in kept},
+            }
+        )
     if as_json:
         return click.echo(json.dumps(rows, indent=1, ensure_ascii=False))
     console = _console()
@@ -193,12 +215,12 @@ def list_(as_json) -> None:
         members = [row for row in rows if row["part"] == part]
         console.print(f"\n[bold]{members[0]['number'][0]} · {part}[/]")
         grid = Table(box=None, show_header=False, padding=(0, 2, 0, 0), expand=True)  # the same widths in every part
-        for ratio in (5, 5, 4, 4):
+        for ratio in (5, 5, 3, 5):
             grid.add_column(ratio=ratio, overflow="fold")
         for row in members:
             stamp, run = row["stamp"], row["run"]
             state = f"{run['status']} {run['date']} ({run['profile']})" if run else "not run here"
-            state += "" if stamp and stamp["fresh"] else "; stored outputs stale" if stamp else "; no stored outputs"
+            state += "" if stamp and stamp["fresh"] else "; stamp stale" if stamp else "; no stamp"
             grid.add_row(f"{row['number']} {row['title']}", row["time"], ", ".join(row["data"]), state)
         console.print(grid)
 
@@ -215,8 +237,10 @@ def check(numbers) -> None:
     for finding in found:
         click.secho(str(finding), fg="red" if finding.error else "yellow")
     errors = sum(finding.error for finding in found)
-    click.secho(f"{errors} errors, {len(found) - errors} warnings in {len(notebooks)} notebooks",
-                fg="red" if errors else "green")
+    click.secho(
+        f"{errors} errors, {len(found) - errors} warnings in {len(notebooks)} notebooks",
+        fg="red" if errors else "green",
+    )
     if errors:
         raise SystemExit(1)
 
@@ -373,8 +397,6 @@ def main() -> None:
     """Entry point: every ending is one clear line and an exit code, never a traceback."""
     try:
         code = course.main(standalone_mode=False) or 0
-    except click.exceptions.Abort:
-        code = 130
     except click.ClickException as error:
         where = getattr(getattr(error, "ctx", None), "command_path", "course")
         click.secho(f"{error.format_message()} See `{where} --help`.", fg="red", err=True)
@@ -387,8 +409,8 @@ def main() -> None:
     except BrokenPipeError:  # `course list | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
-    except KeyboardInterrupt:
-        click.secho("Stopped.", fg="red", err=True)
+    except (KeyboardInterrupt, click.exceptions.Abort) as stop:
+        click.secho(str(stop) or "Stopped.", fg="red", err=True)
         code = 130
     except Exception as error:
         if "--debug" in sys.argv:

@@ -28,9 +28,15 @@ Line = tuple[str, str, str]  # mark, what was found, what to do ('' for nothing)
 def _probe(backend: str) -> subprocess.Popen | None:
     if importlib.util.find_spec(backend) is None:
         return None
-    quiet = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"}
-    return subprocess.Popen([sys.executable, "-c", PROBES[backend] + "; print('|', t.__version__, n)"], env=quiet, text=True, stdin=subprocess.DEVNULL,
-                            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    code, quiet = PROBES[backend] + "; print('|', t.__version__, n)", os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"}
+    return subprocess.Popen(
+        [sys.executable, "-c", code],
+        env=quiet,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
 
 
 def lines() -> Iterator[Line]:
@@ -79,7 +85,7 @@ def _packages() -> Iterator[Line]:
     other = [f"{pin.name} {_installed(pin.name) or 'missing'}" for pin in pins if not _fits(pin)]
     if other:
         shown = ", ".join(other[:3]) + (" …" if len(other) > 3 else "")
-        yield ABSENT, f"{len(other)} of {len(pins)} packages are not as locked: {shown}", "`make run` brings them in line"
+        yield ABSENT, f"{len(other)} of {len(pins)} packages are not as locked: {shown}", "`make run` mends that"
     elif pins:
         yield OK, f"{len(pins)} packages as locked", ""
     lab = _installed("jupyterlab")
@@ -98,12 +104,18 @@ def _machine() -> Iterator[Line]:
         place = place.parent
     free = shutil.disk_usage(place).free / 1e9
     mark = OK if free > 2 else ABSENT if free > 0.3 else BAD
-    yield mark, f"{free:.1f} GB of disk free for data ({datasets.cache_dir()})", (
-        "" if mark == OK else "make room, or set COURSE_DATA_DIR to a folder on another disk")
+    yield (
+        mark,
+        f"{free:.1f} GB of disk free for data ({datasets.cache_dir()})",
+        ("" if mark == OK else "make room, or set COURSE_DATA_DIR to a folder on another disk"),
+    )
     memory = psutil.virtual_memory()
     enough = memory.available > 2e9
-    yield (OK if enough else ABSENT), f"{memory.available / 1e9:.1f} of {memory.total / 1e9:.1f} GB of memory free", (
-        "" if enough else "a quick notebook may take 2 GB: close other programs")
+    yield (
+        (OK if enough else ABSENT),
+        f"{memory.available / 1e9:.1f} of {memory.total / 1e9:.1f} GB of memory free",
+        ("" if enough else "a quick notebook may take 2 GB: close other programs"),
+    )
     cores = os.cpu_count() or 1
     yield OK, f"{cores} processor core{'s' * (cores > 1)}", ""
 
@@ -140,8 +152,11 @@ def _data() -> Iterator[Line]:
 def _backend(name: str, process: subprocess.Popen | None, chosen: bool) -> Iterator[Line]:
     extra = f"python -m pip install -e '.[{name}]'"
     if process is None:
-        yield (BAD, f"{name} is not installed, and it is the backend", extra) if chosen else (
-            ABSENT, f"{name} is not installed (optional)", f"{extra}, in an environment of its own")
+        yield (
+            (BAD, f"{name} is not installed, and it is the backend", extra)
+            if chosen
+            else (ABSENT, f"{name} is not installed (optional)", f"{extra}, in an environment of its own")
+        )
         return
     try:
         out, err = process.communicate(timeout=60)

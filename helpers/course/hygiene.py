@@ -22,8 +22,10 @@ FENCE = re.compile(r"^(```|~~~).*?^\1|`[^`\n]*`", re.M | re.S)
 HEADINGS = re.compile(r"^(#{1,6}) +(.+?)\s*#*$", re.M)
 LINKS = re.compile(r"\[(?:[^\[\]]|!?\[[^\]]*\]\([^)]*\))*\]\(\s*<?([^)\s>]+)>?(?:\s+\"[^\"]*\")?\s*\)")
 IMAGES_WITHOUT_ALT = re.compile(r"!\[\s*\]\(|<img(?![^>]*\balt=\"[^\"]+\")[^>]*>")
-PATHS = re.compile(r"(?<![\w.:/~-])(?:/(?:home|Users|root|tmp|work|opt|usr|var|mnt|srv|private|content)/[\w.-]|"
-                   r"[A-Za-z]:\\{1,2}[A-Za-z])")
+PATHS = re.compile(
+    r"(?<![\w.:/~-])(?:/(?:home|Users|root|tmp|work|opt|usr|var|mnt|srv|private|content)/[\w.-]|"
+    r"[A-Za-z]:\\{1,2}[A-Za-z])"
+)
 DEBRIS = re.compile(r"\r(?!\n)|\x08|\d%\|[ █▏▎▍▌▋▊▉#]")
 BLANKET = re.compile(r"(?:filterwarnings|simplefilter)\(\s*(?:action\s*=\s*)?[\"']ignore[\"']\s*,?\s*\)")
 INSTALLS = re.compile(r"^\s*[!%]{1,2}\s*(?:uv\s+)?(?:pip3?|conda|mamba|(?:\S*python3?\s+-m\s+)pip)\b", re.M)
@@ -82,8 +84,11 @@ def _title(notebook: Notebook) -> Iterator[tuple]:
     if len(heads) != 1:
         yield (heads[1][0] if heads else 1), f"{len(heads)} first-level headings", "keep one, in the title cell"
     elif not heads[0][1].startswith(f"{notebook.number} · ") or not _slug(heads[0][1][5:]).startswith(notebook.slug):
-        yield heads[0][0], f"heading {heads[0][1]!r} does not fit the file name", (
-            f"write `# {notebook.number} · {notebook.slug.replace('_', ' ').capitalize()}…` or rename the file")
+        yield (
+            heads[0][0],
+            f"heading {heads[0][1]!r} does not fit the file name",
+            (f"write `# {notebook.number} · {notebook.slug.replace('_', ' ').capitalize()}…` or rename the file"),
+        )
     missing = [row for row in ROWS if not notebook.table.get(row.lower())]
     if missing:
         yield 1, f"the title table lacks {', '.join(missing)}", "add the rows, `| Time | about … |`"
@@ -195,7 +200,7 @@ def _outputs(notebook: Notebook) -> Iterator[tuple]:
             if DEBRIS.search(words):
                 yield index, "progress-bar debris", clear
             if leak := PATHS.search(words) or (user and user.search(words)):
-                yield index, f"a path or user name of one machine near {words[leak.start():][:40]!r}", clear
+                yield index, f"a path or user name of one machine near {words[leak.start() :][:40]!r}", clear
             if re.search(r" at 0x[0-9a-f]{6,}", words):
                 yield index, "a memory address, which differs on every run", clear, False
 

@@ -148,8 +148,11 @@ class Notebook:
         """Names of the data sets, worlds left out."""
         words = LINK.sub(r"\1", self.table.get("data", "")).replace("`", "").replace("·", ",")
         names = [word.strip() for word in words.split(",")]
-        return [name for name in names if re.fullmatch(r"[a-z][a-z0-9_]+", name)
-                and name not in ("world", "worlds", "none", "nothing")]
+        return [
+            name
+            for name in names
+            if re.fullmatch(r"[a-z][a-z0-9_]+", name) and name not in ("world", "worlds", "none", "nothing")
+        ]
 
     @property
     def learn(self) -> str:

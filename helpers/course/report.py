@@ -50,8 +50,13 @@ def table(report: dict):
     for name in ("Seconds", "Peak MB", "Claims held"):
         grid.add_column(name, justify="right", no_wrap=True)
     for result in report["results"]:
-        grid.add_row(f"{result['number']} · {result['title']}", MARKS[result["status"]], f"{result['seconds']:.1f}",
-                     "–" if result["peak_mb"] is None else f"{result['peak_mb']:,}", claims(result))
+        grid.add_row(
+            f"{result['number']} · {result['title']}",
+            MARKS[result["status"]],
+            f"{result['seconds']:.1f}",
+            "–" if result["peak_mb"] is None else f"{result['peak_mb']:,}",
+            claims(result),
+        )
     return grid
 
 
@@ -73,8 +78,11 @@ def print_end(console, report: dict, page: Path) -> None:
     results = report["results"]
     passed = sum(result["status"] == "ok" for result in results)
     colour = "green" if passed == len(results) else "red"
-    console.print(f"\n[{colour}]{passed} of {len(results)} notebooks passed[/] in {report['seconds']:.0f} s "
-                  f"({report['profile']}, {report['backend']}). Figures and claims: {short(page)}", soft_wrap=True)
+    console.print(
+        f"\n[{colour}]{passed} of {len(results)} notebooks passed[/] in {report['seconds']:.0f} s "
+        f"({report['profile']}, {report['backend']}). Figures and claims: {short(page)}",
+        soft_wrap=True,
+    )
     print_errors(console, results)
 
 
@@ -123,33 +131,45 @@ def _figures(result: dict) -> str:
                 data = text(output["data"][mime])
                 data = base64.b64encode(data.encode()).decode() if mime.endswith("xml") else re.sub(r"\s", "", data)
                 alt = html.escape(alt_text(output, mime) or "no description", quote=True)
-                found.append(f'<figure><img alt="{alt}" src="data:{mime};base64,{data}">'
-                             f"<figcaption>{alt}</figcaption></figure>")
+                found.append(
+                    f'<figure><img alt="{alt}" src="data:{mime};base64,{data}"><figcaption>{alt}</figcaption></figure>'
+                )
                 break
     return f'<div class="figures">{"".join(found)}</div>' if found else ""
 
 
 def _section(result: dict) -> str:
-    parts = [f'<h2 id="n{result["number"]}">{result["number"]} · {html.escape(result["title"])}</h2>',
-             f'<p class="soft"><span class="{result["status"]}">{WORDS[result["status"]]}</span> on {result["date"]}, '
-             f'{result["profile"]}, {result["backend"]} {html.escape(result["device"])}</p>']
+    parts = [
+        f'<h2 id="n{result["number"]}">{result["number"]} · {html.escape(result["title"])}</h2>',
+        f'<p class="soft"><span class="{result["status"]}">{WORDS[result["status"]]}</span> on {result["date"]}, '
+        f"{result['profile']}, {result['backend']} {html.escape(result['device'])}</p>",
+    ]
     if error := result["error"]:
         place = f"cell {error['cell']}: {error['line']}\n" if error["cell"] else ""
         parts.append(f"<pre>{html.escape(place + error['cause'])}</pre>")
     if result["claim_list"]:
-        lines = (f'<li><span class="{claim["status"]}">{SIGNS[claim["status"]]}</span> '
-                 f'{html.escape(claim["text"])}</li>' for claim in result["claim_list"])
+        lines = (
+            f'<li><span class="{claim["status"]}">{SIGNS[claim["status"]]}</span> {html.escape(claim["text"])}</li>'
+            for claim in result["claim_list"]
+        )
         parts.append(f"<ul>{''.join(lines)}</ul>")
     return "".join([*parts, _figures(result)])
 
 
 def _row(result: dict) -> str:
     first, peak, number = result["first_output_seconds"], result["peak_mb"], result["number"]
-    cells = (f"{result['seconds']:.1f}", "–" if first is None else f"{first:.1f}", "–" if peak is None else f"{peak:,}",
-             claims(result))
-    return (f'<tr><td><a href="#n{number}">{number} · {html.escape(result["title"])}</a></td>'
-            f'<td class="{result["status"]}">{WORDS[result["status"]]}</td>'
-            + "".join(f'<td class="n">{cell}</td>' for cell in cells) + "</tr>")
+    cells = (
+        f"{result['seconds']:.1f}",
+        "–" if first is None else f"{first:.1f}",
+        "–" if peak is None else f"{peak:,}",
+        claims(result),
+    )
+    return (
+        f'<tr><td><a href="#n{number}">{number} · {html.escape(result["title"])}</a></td>'
+        f'<td class="{result["status"]}">{WORDS[result["status"]]}</td>'
+        + "".join(f'<td class="n">{cell}</td>' for cell in cells)
+        + "</tr>"
+    )
 
 
 def write_html(report: dict, out: Path) -> Path:

@@ -76,14 +76,22 @@ def run_one(notebook: Notebook, plan: Plan, tell: Callable[[Notebook, dict], Non
     for path in (output, records, log):
         path.unlink(missing_ok=True)
     order = {
-        "notebook": str(notebook.path), "output": str(output), "cwd": str(notebook.path.parent),
-        "parameters": {"PROFILE": plan.profile, "SEED": plan.seed}, "timeout": plan.timeout,
+        "notebook": str(notebook.path),
+        "output": str(output),
+        "cwd": str(notebook.path.parent),
+        "parameters": {"PROFILE": plan.profile, "SEED": plan.seed},
+        "timeout": plan.timeout,
     }
     began, end, last = time.monotonic(), {}, 0
     with log.open("w", encoding="utf-8") as errors:
         worker = subprocess.Popen(
-            [sys.executable, "-m", "helpers.course.worker"], env=_environment(plan, records),
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True, encoding="utf-8",
+            [sys.executable, "-m", "helpers.course.worker"],
+            env=_environment(plan, records),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            encoding="utf-8",
             start_new_session=True,  # Ctrl-C is for the runner, which then ends its workers in order
         )
         plan.running.append(worker)
@@ -131,15 +139,27 @@ def run_one(notebook: Notebook, plan: Plan, tell: Callable[[Notebook, dict], Non
         cause = f"{error['name']}: {message[0][:400]}".rstrip(": ")
         error = {"cell": error.get("cell"), "line": first[:160], "cause": cause}
     return {
-        "number": notebook.number, "notebook": notebook.path.name, "title": notebook.title,
-        "status": end["status"], "seconds": round(time.monotonic() - began, 1),
-        "first_output_seconds": end["first_output"], "peak_mb": end["peak_mb"],
-        "claims": counts, "claim_list": claims, "error": error or None,
-        "data": data, "origins": origins,
+        "number": notebook.number,
+        "notebook": notebook.path.name,
+        "title": notebook.title,
+        "status": end["status"],
+        "seconds": round(time.monotonic() - began, 1),
+        "first_output_seconds": end["first_output"],
+        "peak_mb": end["peak_mb"],
+        "claims": counts,
+        "claim_list": claims,
+        "error": error or None,
+        "data": data,
+        "origins": origins,
         "metrics": [{k: v for k, v in line.items() if k != "kind"} for line in lines if line["kind"] == "metric"],
-        "device": session.get("device", ""), "versions": session.get("versions", {}),
-        "profile": plan.profile, "backend": plan.backend, "seed": plan.seed,
-        "code_sha256": notebook.code_sha256, "date": datetime.date.today().isoformat(), "output": str(output),
+        "device": session.get("device", ""),
+        "versions": session.get("versions", {}),
+        "profile": plan.profile,
+        "backend": plan.backend,
+        "seed": plan.seed,
+        "code_sha256": notebook.code_sha256,
+        "date": datetime.date.today().isoformat(),
+        "output": str(output),
     }
 
 
@@ -208,16 +228,23 @@ def known(report: dict) -> dict[str, dict]:
 
 def is_done(result: dict | None, notebook: Notebook, plan: Plan) -> bool:
     """Whether a result says that this very code has passed with this profile and backend."""
-    return bool(result) and result["status"] == "ok" and Path(result["output"]).exists() and (
-        result["code_sha256"], result["profile"], result["backend"]
-    ) == (notebook.code_sha256, plan.profile, plan.backend)
+    return (
+        bool(result)
+        and result["status"] == "ok"
+        and Path(result["output"]).exists()
+        and (result["code_sha256"], result["profile"], result["backend"])
+        == (notebook.code_sha256, plan.profile, plan.backend)
+    )
 
 
 def write_report(plan: Plan, results: dict[str, dict], before: dict[str, dict], seconds: float) -> dict:
     """Write report.json; results of notebooks outside this run are carried along as `earlier`."""
     report = {
-        "profile": plan.profile, "backend": plan.backend, "date": datetime.date.today().isoformat(),
-        "seconds": round(seconds, 1), "results": [results[number] for number in sorted(results)],
+        "profile": plan.profile,
+        "backend": plan.backend,
+        "date": datetime.date.today().isoformat(),
+        "seconds": round(seconds, 1),
+        "results": [results[number] for number in sorted(results)],
         "earlier": [before[number] for number in sorted(before) if number not in results],
     }
     write_atomically(plan.out / "report.json", json.dumps(report, indent=1, ensure_ascii=False) + "\n")
@@ -229,8 +256,20 @@ def write_card(result: dict) -> Path | None:
     clean = result["status"] == "ok" and result["profile"] == "full" and not result["claims"]["failed"]
     if not clean or set(result["origins"].values()) - {"real"}:
         return None
-    fields = ("notebook", "code_sha256", "data", "profile", "backend", "device", "versions", "metrics", "claims",
-              "seconds", "peak_mb", "date")
+    fields = (
+        "notebook",
+        "code_sha256",
+        "data",
+        "profile",
+        "backend",
+        "device",
+        "versions",
+        "metrics",
+        "claims",
+        "seconds",
+        "peak_mb",
+        "date",
+    )
     card = {name: result[name] for name in fields} | {"seeds": [result["seed"]]}
     path = root() / "results" / f"{result['number']}.json"
     write_atomically(path, json.dumps(card, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
@@ -285,5 +324,3 @@ def why_not_stamped(result: dict) -> str:
     if unreal:
         return f"not stamped: {', '.join(unreal)} was stand-in data; set COURSE_DATA_MIRROR or run `course data fetch`"
     return ""
-
-

@@ -80,8 +80,9 @@ class _Engine(NBClientEngine):
 
     @classmethod
     def execute_managed_notebook(cls, nb_man, kernel_name, execution_timeout=None, **_):
-        client = _Client(nb_man, kernel_name=kernel_name, timeout=execution_timeout, startup_timeout=120,
-                         record_timing=False)
+        client = _Client(
+            nb_man, kernel_name=kernel_name, timeout=execution_timeout, startup_timeout=120, record_timing=False
+        )
         client.report = cls.report
         for index, cell in enumerate(nb_man.nb.cells):
             if "injected-parameters" in cell.metadata.get("tags", []):
@@ -118,8 +119,14 @@ def main() -> None:
     status, error = "ok", {}
     try:
         papermill.execute_notebook(
-            order["notebook"], order["output"], order["parameters"], engine_name="course", kernel_name="python3",
-            cwd=order["cwd"], progress_bar=False, execution_timeout=order["timeout"],
+            order["notebook"],
+            order["output"],
+            order["parameters"],
+            engine_name="course",
+            kernel_name="python3",
+            cwd=order["cwd"],
+            progress_bar=False,
+            execution_timeout=order["timeout"],
         )
     except PapermillExecutionError as failure:
         status, error = "failed", {"name": failure.ename, "message": failure.evalue}

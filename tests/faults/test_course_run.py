@@ -1,0 +1,298 @@
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+
+import psutil
+import pytest
+
+from helpers.course.notebook import Notebook
+
+COURSE = [sys.executable, "-c", "from helpers.course.cli import main; main()"]
+posix = pytest.mark.skipif(os.name != "posix", reason="signals and named pipes")
+
+FIGURE = """
+import base64
+from IPython.display import display
+pixel = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+alt = 'A line that rises <by "half">'
+display({"image/png": pixel, "text/plain": alt}, raw=True, metadata={"image/png": {"alt": alt}})
+""".strip()
+RECORD = """
+from helpers import record
+record.write("data", name="toy_set", origin="real", sha256={"a.csv": "a" * 64})
+record.write("metric", name="auc", values=[0.7, 0.8], mean=0.75, std=0.05, n=2, unit="")
+record.write("claim", text="two is two", status="held")
+record.write("claim", text="not on stand-ins", status="skipped")
+""".strip()
+# Tells the test that it runs, then waits to be ended, unless the file `go` lets it pass.
+GATE = """
+import pathlib
+if not pathlib.Path("../go").exists():
+    pathlib.Path("../running").write_text("now")
+    open("../never").read()
+""".strip()
+
+
+def cell(source, *tags):
+    return {
+        "cell_type": "code",
+        "id": f"c{abs(hash(source)):x}"[:12],
+        "metadata": {"tags": list(tags)} if tags else {},
+        "source": source,
+        "outputs": [],
+        "execution_count": None,
+    }
+
+
+@pytest.fixture
+def tree(tmp_path, monkeypatch):
+    monkeypatch.setenv("COURSE_ROOT", str(tmp_path))
+    monkeypatch.delenv("KERAS_BACKEND", raising=False)
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "pyproject.toml").write_text('[tool.course]\nrepository = "ada/course"\nbranch = "main"\n')
+    return tmp_path
+
+
+def add(tree, number, *sources):
+    title = cell(f"# {number} · Toy {number}", "title") | {"cell_type": "markdown"}
+    title = {key: value for key, value in title.items() if key not in ("outputs", "execution_count")}
+    cells = [title, cell('PROFILE = "quick"\nSEED = 7', "parameters"), *map(cell, sources)]
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    path = tree / "notebooks" / f"{number}_toy.ipynb"
+    path.write_text(json.dumps({"cells": cells, "metadata": kernel, "nbformat": 4, "nbformat_minor": 5}))
+    return path
+
+
+def course(*arguments, **environment):
+    environment = os.environ | environment
+    return subprocess.run([*COURSE, *arguments], capture_output=True, text=True, env=environment, timeout=120)
+
+
+def report(tree):
+    made = json.loads((tree / "build/run/report.json").read_text())
+    return made | {"by": {result["number"]: result for result in made["results"]}}
+
+
+def test_a_run_goes_on_and_says_what_failed(tree):
+    add(tree, "00", "print(PROFILE, SEED)", FIGURE, RECORD)
+    add(tree, "10", "x = 1", "y = x  # the line of the cell\nraise ValueError('first line\\nsecond line')", "never = 1")
+    add(tree, "11", "import os, signal", "print(1)\nos.kill(os.getpid(), signal.SIGKILL)")
+    add(tree, "12", "1 + 1")
+    done = course("run", "--jobs", "2", "--profile", "full")
+    assert done.returncode == 1
+    assert done.stderr == ""
+    last = done.stdout.rstrip().splitlines()
+    assert last[-6:] == [
+        "✗ 10_toy.ipynb, cell 4: y = x  # the line of the cell",
+        "  ValueError: first line",
+        "  the copy as it stopped: build/run/10_toy.ipynb",
+        "✗ 11_toy.ipynb, cell 4: print(1)",
+        "  Kernel died: killed by signal 9; most often the memory ran out: close other programs or use --jobs 1",
+        "  the copy as it stopped: build/run/11_toy.ipynb",
+    ]
+    assert "2 of 4 notebooks passed" in last[-7]
+    assert re.search(r"00 · Toy 00 +✓ ok +[\d.]+ +\d+ +1/2 \(1 not checked\)", done.stdout)
+
+    made = report(tree)
+    assert {n: r["status"] for n, r in made["by"].items()} == {"00": "ok", "10": "failed", "11": "killed", "12": "ok"}
+    first = made["by"]["00"]
+    assert 20 < first["peak_mb"] < 1000
+    assert 0 < first["first_output_seconds"] < first["seconds"]
+    assert "full 7" in (tree / "build/run/00_toy.ipynb").read_text()
+    assert "ValueError" in (tree / "build/run/10_toy.ipynb").read_text()
+    assert not list((tree / "build/run").glob("*.records"))
+
+    page = (tree / "build/run/report.html").read_text()
+    assert re.search(r'<img alt="A line that rises &lt;by &quot;half&quot;&gt;" src="data:image/png;base64,iVBOR', page)
+    assert "two is two" in page
+    assert "ValueError: first line" in page
+    assert not re.search(r"https?://|<script|<link|@import|url\(", page)
+
+    # The card: only from a clean full run, so none for the failed ones and none from a quick run.
+    assert [path.name for path in sorted((tree / "results").iterdir())] == ["00.json", "12.json"]
+    card = json.loads((tree / "results/00.json").read_text())
+    assert card["metrics"][0]["mean"] == 0.75
+    assert card["code_sha256"] == first["code_sha256"]
+    assert card["data"] == {"toy_set": {"a.csv": "a" * 64}}
+
+
+def test_no_card_from_quick_or_stand_in(tree):
+    add(tree, "00", RECORD)
+    add(tree, "10", RECORD.replace('"real"', '"simulated"'))
+    assert course("run", "0").returncode == 0
+    assert course("run", "10", "--profile", "full").returncode == 0
+    assert not (tree / "results").exists()
+
+
+def start(*arguments):
+    return subprocess.Popen([*COURSE, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def until_running(tree, process):
+    """Wait for the gated notebook to say that it runs; returns every process below the runner."""
+    while not (tree / "running").exists():
+        assert process.poll() is None, process.communicate()
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(0.05)
+    return psutil.Process(process.pid).children(recursive=True)
+
+
+def gated(tree):
+    os.mkfifo(tree / "never")
+    add(tree, "00", RECORD)
+    add(tree, "10", GATE)
+    add(tree, "11", "2 + 2")
+
+
+@posix
+def test_kill_9_of_a_run_then_resume(tree):
+    gated(tree)
+    process = start("run")
+    below = until_running(tree, process)
+    assert len(below) == 2  # the worker and its kernel
+    process.kill()
+    process.communicate()
+    assert psutil.wait_procs(below, timeout=30)[1] == []  # nothing is left behind
+    assert [result["number"] for result in report(tree)["results"]] == ["00"]
+    (tree / "go").touch()
+    done = course("run", "--resume")
+    assert done.returncode == 0, done.stdout
+    assert "already passed: 00" in done.stdout
+    assert "running  00" not in done.stdout
+    assert "3 of 3 notebooks passed" in done.stdout
+    # Changed code, another profile: run again.
+    add(tree, "00", RECORD, "'changed'")
+    assert "already passed: 10, 11" in course("run", "--resume").stdout
+    assert "already passed" not in course("run", "0", "--resume", "--profile", "full").stdout
+
+
+@posix
+def test_ctrl_c_keeps_what_is_finished(tree):
+    gated(tree)
+    process = start("run")
+    below = until_running(tree, process)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert err.splitlines() == ["Stopped. What had finished is kept; go on with: course run --resume"]
+    assert "Traceback" not in out
+    assert psutil.wait_procs(below, timeout=30)[1] == []
+    made = report(tree)["by"]
+    assert {number: result["status"] for number, result in made.items()} == {"00": "ok", "10": "interrupted"}
+    assert (tree / "build/run/report.html").exists()
+    (tree / "go").touch()
+    assert "already passed: 00" in course("run", "--resume").stdout
+
+
+@posix
+def test_kill_9_of_a_worker_is_told_and_the_others_go_on(tree):
+    gated(tree)
+    process = start("run")
+    worker, kernel = until_running(tree, process)
+    worker.kill()
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "2 of 3 notebooks passed" in out
+    assert "Worker died: the process that ran it ended by signal 9" in out.rstrip().splitlines()[-2]
+    kernel.wait(timeout=30)
+
+
+@posix
+def test_a_cell_that_takes_too_long(tree):
+    os.mkfifo(tree / "never")
+    add(tree, "10", GATE)
+    done = course("run", "--timeout", "2")
+    assert done.returncode == 1
+    assert "Timeout: the cell took longer than 2 s" in done.stdout.rstrip().splitlines()[-2]
+
+
+def test_refresh_stamps_only_what_passed_and_is_stable(tree):
+    good = add(tree, "00", "print(SEED)\nimport sys; print('', file=sys.stderr)", RECORD, "1 + 1")
+    bad = add(tree, "10", "print(1)", "1 / 0")
+    stand_in = add(tree, "11", RECORD.replace('"real"', '"sample"'))
+    before = {path: path.read_bytes() for path in (bad, stand_in)}
+    done = course("refresh", "--jobs", "2")
+    assert done.returncode == 1
+    assert {path: path.read_bytes() for path in before} == before
+    assert done.stderr.startswith("11 · Toy 11 not stamped: toy_set was stand-in data")
+    assert "ZeroDivisionError: division by zero" in done.stdout.rstrip().splitlines()[-2]
+
+    notebook = Notebook.read(good)
+    assert notebook.stamp["code_sha256"] == notebook.code_sha256
+    assert notebook.stamp["outputs_sha256"] == notebook.outputs_sha256
+    assert notebook.stamp["data"] == {"toy_set": {"a.csv": "a" * 64}}
+    assert notebook.stamp["claims"] == {"held": 1, "failed": 0, "skipped": 1}
+    assert [c.get("execution_count") for c in notebook.cells] == [None, 1, 2, 3, 4]
+    assert [c["metadata"] for c in notebook.cells] == [{"tags": ["title"]}, {"tags": ["parameters"]}, {}, {}, {}]
+    assert [output["name"] for output in notebook.cells[2]["outputs"]] == ["stdout"]
+    assert set(notebook.raw["metadata"]) == {"kernelspec", "language_info", "course"}
+
+    first = good.read_text()
+    assert course("refresh", "0").returncode == 0
+    changing = re.compile(r'^ *"(date|seconds|peak_mb)": .*$', re.M)
+    assert changing.sub("", good.read_text()) == changing.sub("", first)
+
+
+def test_refresh_on_another_backend_is_refused(tree):
+    path = add(tree, "00", "1")
+    before = path.read_bytes()
+    done = course("refresh", KERAS_BACKEND="jax")
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    assert "Stamps are made on tensorflow only" in done.stderr
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["run", "99"], 1, "There is no notebook '99'. Close to it: 00_toy"),
+        (["run", "--profile", "slow"], 2, "'slow' is not one of"),
+        (["run", "--jobs", "0"], 2, "0 is not in the range"),
+        (["nothing"], 2, "No such command 'nothing'"),
+        (["badges", "--repository", "x"], 1, "not an address of the form OWNER/NAME"),
+        (["data", "fetch", "no_such_set"], 1, "no_such_set"),
+        (["run", "--out", "pyproject.toml/x"], 1, "Unexpected NotADirectoryError"),
+        (["student", "--out", "notebooks"], 1, "folder of the notebooks themselves"),
+    ],
+)
+def test_every_fault_is_one_line(tree, monkeypatch, arguments, code, words):
+    add(tree, "00", "1")
+    monkeypatch.chdir(tree)
+    done = course(*arguments)
+    assert done.returncode == code
+    assert words in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_a_missing_backend_says_what_to_type(tree):
+    missing = [name for name in ("torch", "jax") if not __import__("importlib.util").util.find_spec(name)]
+    if not missing:
+        pytest.skip("all backends are installed")
+    add(tree, "00", "1")
+    done = course("run", "--backend", missing[0])
+    assert done.returncode == 1
+    assert f"pip install -e '.[{missing[0]}]'" in done.stderr
+
+
+def test_help_imports_nothing_heavy():
+    heavy = "{'rich', 'papermill', 'nbformat', 'numpy', 'pandas', 'helpers.datasets', 'keras'}"
+    code = f"import sys, atexit; atexit.register(lambda: print({heavy} & set(sys.modules))); {COURSE[2]}"
+    done = subprocess.run([sys.executable, "-c", code, "--help"], capture_output=True, text=True)
+    assert done.returncode == 0
+    assert "course run 11 20 --jobs 2" in done.stdout
+    assert done.stdout.endswith("set()\n")
+
+
+@posix
+def test_a_closed_pipe_is_no_error(tree):
+    for number in range(10, 20):
+        add(tree, str(number), "1")
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run([*COURSE, "check"], stdout=writer, stderr=subprocess.PIPE, text=True)
+    os.close(writer)
+    assert done.stderr == ""

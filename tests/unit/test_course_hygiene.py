@@ -1,0 +1,367 @@
+import json
+import re
+from copy import deepcopy
+
+import pytest
+from click.testing import CliRunner
+
+from helpers.course import badges, hygiene
+from helpers.course.cli import course
+from helpers.course.notebook import Notebook, code_hash, dumps, outputs_hash, select
+from helpers.errors import CourseError
+
+PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+SHA = "a" * 64
+
+
+def cell(source, *tags, outputs=(), **metadata):
+    kind = "markdown" if source.startswith(("#", "Task", "[")) and "setup" not in tags else "code"
+    made = {"cell_type": kind, "id": f"c{abs(hash((source, tags))):x}"[:20], "metadata": metadata, "source": source}
+    if tags:
+        made["metadata"] = {**metadata, "tags": list(tags)}
+    if kind == "code":
+        made |= {"execution_count": 1, "outputs": list(outputs)}
+    return made
+
+
+def figure(alt="A line that rises"):
+    return {
+        "output_type": "display_data",
+        "data": {"image/png": PIXEL, "text/plain": "Figure"},
+        "metadata": {"image/png": {"alt": alt}} if alt else {},
+    }
+
+
+def stream(words, name="stdout"):
+    return {"output_type": "stream", "name": name, "text": words}
+
+
+def exercise(number):
+    return [
+        cell(f"Task {number}: set the answer.", "exercise"),
+        cell(f"answer = {number}", "solution", jupyter={"source_hidden": True}),
+        cell(f"assert answer == {number}", "check"),
+    ]
+
+
+def notebook(number="11", name="Toy regression"):
+    """A notebook without a fault."""
+    cells = [
+        cell(
+            f"# {number} · {name}\n\nOne sentence of promise.\n\n| | |\n|---|---|\n| Time | about 2 s (quick) |\n"
+            "| Needs | nothing, 56 helps |\n| Data | toy_set, world |\n| You will be able to | read, run, check |\n",
+            "title",
+        ),
+        cell(badges.setup_source(), "setup"),
+        cell("import json"),
+        cell('PROFILE = "quick"\nSEED = 7', "parameters"),
+        cell("## The question\n\nSee [the end](#Takeaways) and [`code`](#the-question)."),
+        cell("print(json.dumps(SEED))", outputs=[stream("7\n"), figure()]),
+        cell("assert SEED == 7", "claims"),
+        *exercise(1),
+        *exercise(2),
+        *exercise(3),
+        cell("## Takeaways\n\nOne."),
+        cell("## Scope of these numbers\n\nSmall."),
+        cell("## References\n\nNone."),
+    ]
+    raw = {
+        "cells": cells,
+        "nbformat": 4,
+        "nbformat_minor": 5,
+        "metadata": {
+            "kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"},
+            "language_info": {"name": "python"},
+        },
+    }
+    return stamp(raw)
+
+
+def stamp(raw):
+    made = {"code_sha256": code_hash(raw), "outputs_sha256": outputs_hash(raw), "data": {"toy_set": {"a.csv": SHA}}}
+    raw["metadata"]["course"] = {"stamp": made}
+    return raw
+
+
+@pytest.fixture
+def tree(tmp_path, monkeypatch):
+    monkeypatch.setenv("COURSE_ROOT", str(tmp_path))
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/catalogue.toml").write_text(f'[toy_set]\nfiles = [{{path = "a.csv", sha256 = "{SHA}"}}]\n')
+    (tmp_path / "pyproject.toml").write_text('[tool.course]\nrepository = "ada/course"\nbranch = "main"\n[tool.x]\n')
+    (tmp_path / "README.md").write_text(
+        "# Course\n\n<!-- badges -->\n<!-- /badges -->\n\n[one](notebooks/11_toy_regression.ipynb)\n"
+    )
+    write(tmp_path, notebook())
+    badges.renew(write=True)
+    return tmp_path
+
+
+def write(tree, raw, name="11_toy_regression.ipynb"):
+    path = tree / "notebooks" / name
+    path.write_text(dumps(raw), encoding="utf-8")
+    return path
+
+
+def findings(tree):
+    return hygiene.check(select())
+
+
+def read(tree):
+    return json.loads((tree / "notebooks/11_toy_regression.ipynb").read_text(encoding="utf-8"))
+
+
+def test_a_clean_notebook_has_no_finding(tree):
+    assert findings(tree) == []
+    result = CliRunner().invoke(course, ["check"])
+    assert result.exit_code == 0
+    assert result.output.splitlines()[-1] == "0 errors, 0 warnings in 1 notebooks"
+
+
+def at(raw, tag):
+    return next(c for c in raw["cells"] if tag in c["metadata"].get("tags", []))
+
+
+def body(raw):
+    return raw["cells"][5]
+
+
+def put(target, **items):
+    target.update(items)
+
+
+def title(old, new):
+    return lambda raw: put(raw["cells"][0], source="".join(raw["cells"][0]["source"]).replace(old, new))
+
+
+def markdown(source):
+    return lambda raw: put(raw["cells"][4], source=source)
+
+
+def code(source):
+    return lambda raw: put(body(raw), source=source)
+
+
+def out(*outputs):
+    return lambda raw: put(body(raw), outputs=list(outputs))
+
+
+ERROR = {"output_type": "error", "ename": "KeyError", "evalue": "", "traceback": []}
+WIDGET = {"output_type": "display_data", "metadata": {}, "data": {"application/vnd.jupyter.widget-view+json": {}}}
+LONG = "\n".join(f"x{i} = {i}" for i in range(26))
+# name of the fault: (how to plant it, words of the finding)
+FAULTS = {
+    "no title tag": (lambda raw: raw["cells"][0]["metadata"].clear(), "not Markdown tagged `title`"),
+    "two H1": (markdown("# Again"), "2 first-level headings"),
+    "number of another": (title("# 11", "# 12"), "does not fit the file name"),
+    "title of another": (title("Toy regression", "Something"), "does not fit the file name"),
+    "row missing": (title("| Time |", "| Hours |"), "title table lacks Time"),
+    "badge of another file": (title("blob/main/notebooks/11_toy", "blob/main/notebooks/12_toy"), "badges missing"),
+    "unknown need": (title("56 helps", "57 helps"), "needs notebook 57"),
+    "linked need to come": (title("56 helps", "[56](56_quantum.ipynb)"), "leads nowhere"),
+    "unknown data": (title("toy_set, world", "other_set"), "'other_set' is not in data/catalogue.toml"),
+    "data not loaded": (title("toy_set, world", "world"), "run loaded toy_set"),
+    "setup missing": (lambda raw: raw["cells"].pop(1), "`setup` cell is missing"),
+    "setup changed": (lambda raw: put(raw["cells"][1], source=badges.setup_source() + "\n"), "set-up cell differs"),
+    "imports missing": (lambda raw: raw["cells"].pop(2), "imports nothing"),
+    "parameters late": (
+        lambda raw: raw["cells"].insert(5, raw["cells"].pop(3)),
+        "`parameters` cell is missing, doubled",
+    ),
+    "parameters twice": (
+        lambda raw: raw["cells"].insert(4, raw["cells"][3] | {"id": "x"}),
+        "`parameters` cell is missing, doubled",
+    ),
+    "profile full": (
+        lambda raw: put(raw["cells"][3], source='PROFILE = "full"\nSEED = 7'),
+        "parameters are not the course's",
+    ),
+    "no claims": (lambda raw: at(raw, "claims")["metadata"].clear(), "no claims cell"),
+    "claims late": (lambda raw: raw["cells"].insert(12, raw["cells"].pop(6)), "claims cell out of place"),
+    "section missing": (lambda raw: raw["cells"].pop(), "no section `## References`"),
+    "sections swapped": (lambda raw: raw["cells"].append(raw["cells"].pop(-3)), "out of order"),
+    "section before exercises": (lambda raw: raw["cells"].insert(4, raw["cells"].pop(-3)), "'Takeaways' out of order"),
+    "two exercises": (lambda raw: raw["cells"].__delitem__(slice(7, 10)), "2 exercises"),
+    "open solution": (lambda raw: at(raw, "solution")["metadata"].pop("jupyter"), "in plain sight"),
+    "no task": (lambda raw: raw["cells"].pop(7), "no task before"),
+    "no check": (lambda raw: raw["cells"].pop(9), "no check after"),
+    "no stamp": (lambda raw: raw["metadata"].pop("course"), "no stamp"),
+    "code changed": (code("print(8)"), "the code has changed"),
+    "solution changed": (lambda raw: put(at(raw, "solution"), source="answer = 9"), "the code has changed"),
+    "output tampered": (out(stream("8\n"), figure()), "not those of the stamped run"),
+    "alt text tampered": (out(stream("7\n"), figure("Else")), "not those of the stamped run"),
+    "other data": (
+        lambda raw: put(raw["metadata"]["course"]["stamp"], data={"toy_set": {"a.csv": "b" * 64}}),
+        "stale stamp: toy_set (a.csv)",
+    ),
+    "no alt": (out(figure(None)), "figure without alt text"),
+    "markdown image": (markdown("## Q\n\n![](https://x.org/a.png)"), "image without alt text"),
+    "path": (out(stream("saved /home/ada/x.csv")), "path or user name"),
+    "windows path": (out(stream("C:\\Users\\ada")), "path or user name"),
+    "path in code": (code("open('/home/ada/x.csv')"), "an absolute path"),
+    "stderr": (out(stream("hm", "stderr")), "stored stderr"),
+    "error": (out(ERROR), "stored error: KeyError"),
+    "widget": (out(WIDGET), "a stored widget"),
+    "widget state": (lambda raw: raw["metadata"].update(widgets={}), "metadata that does not belong: widgets"),
+    "papermill left": (
+        lambda raw: body(raw)["metadata"].update(papermill={}),
+        "metadata that does not belong: papermill",
+    ),
+    "progress": (out(stream("1/9\r2/9")), "progress-bar debris"),
+    "tqdm": (out(stream(" 45%|████▌     | 45/100")), "progress-bar debris"),
+    "address": (out(stream("<object at 0x7f0c12345678>")), "memory address"),
+    "too big": (out(stream("x" * 1_600_000)), "1.6 MB"),
+    "blanket filter": (code('import warnings\nwarnings.filterwarnings("ignore")'), "all warnings are silenced"),
+    "simple filter": (code("warnings.simplefilter('ignore')"), "all warnings are silenced"),
+    "pip": (code("%pip install x"), "installs packages"),
+    "bang pip": (code("if 1:\n    !pip install x"), "installs packages"),
+    "dead link": (markdown("## Q\n\n[x](12_none.ipynb)"), "'12_none.ipynb' leads nowhere"),
+    "dead anchor": (markdown("## Q\n\n[x](#nowhere)"), "a heading that does not exist"),
+    "dead anchor elsewhere": (
+        markdown("## Q\n\n[x](11_toy_regression.ipynb#nowhere)"),
+        "a heading that does not exist",
+    ),
+    "absolute link": (markdown("## Q\n\n[x](/notebooks/11.ipynb)"), "is absolute"),
+    "long cell": (code(LONG), "26 lines of code"),
+    "invalid": (lambda raw: body(raw).pop("outputs"), "not a valid notebook"),
+}
+STALE = {"code changed", "solution changed", "output tampered", "alt text tampered", "other data", "no stamp"}
+WARNINGS = {"long cell", "address", "data not loaded"}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_planted_fault_is_found(tree, fault):
+    plant, words = FAULTS[fault]
+    raw = read(tree)
+    plant(raw)
+    if fault not in STALE:
+        course_metadata = raw["metadata"].get("course")
+        raw = stamp(raw) if course_metadata else raw
+    write(tree, raw)
+    found = findings(tree)
+    hits = [finding for finding in found if words in finding.what]
+    assert hits, found
+    assert hits[0].error == (fault not in WARNINGS)
+    assert re.fullmatch(r"11_toy_regression\.ipynb · (cell \d+|the file) · .+ · .+", str(hits[0]))
+    result = CliRunner().invoke(course, ["check"])
+    assert result.exit_code == int(any(finding.error for finding in found))
+
+
+def test_named_filters_and_words_like_paths_pass(tree):
+    raw = read(tree)
+    body(raw)["source"] = (
+        "import warnings\nwarnings.filterwarnings('ignore', category=FutureWarning, module='x')\n"
+        "url = 'https://x.org/home/a'\nhalf = a/tmp/b"
+    )
+    put(body(raw), outputs=[stream("and/or https://x.org/home/a 1/2\nnext\r\n")])
+    write(tree, stamp(raw))
+    assert findings(tree) == []
+
+
+def test_an_expected_error_may_be_stored(tree):
+    raw = read(tree)
+    body(raw)["metadata"]["tags"] = ["raises-exception"]
+    put(body(raw), outputs=[ERROR])
+    write(tree, stamp(raw))
+    assert findings(tree) == []
+
+
+def test_names_and_readme(tree):
+    raw = notebook("11", "Toy regression")
+    write(tree, raw, "Copy of 11.ipynb")
+    (tree / "README.md").write_text("no badges, [dead](nowhere.md)\n")
+    words = [f.what for f in findings(tree)]
+    assert any("not named" in w for w in words)
+    assert any("badges missing" in w for w in words)
+    assert any("'nowhere.md' leads nowhere" in w for w in words)
+
+
+def test_a_stale_card_is_a_warning(tree):
+    (tree / "results").mkdir()
+    (tree / "results/11.json").write_text('{"code_sha256": "old"}')
+    (finding,) = findings(tree)
+    assert "older code" in finding.what
+    assert not finding.error
+
+
+def test_badges_rewrite_and_back(tree):
+    before = {path: path.read_bytes() for path in [*tree.rglob("*.ipynb"), tree / "README.md", tree / "pyproject.toml"]}
+    runner = CliRunner()
+    assert runner.invoke(course, ["badges", "--check"]).exit_code == 0
+    result = runner.invoke(course, ["badges", "--repository", "eva/fork.2", "--branch", "dev/1"])
+    assert result.exit_code == 0, result.output
+    content = (tree / "notebooks/11_toy_regression.ipynb").read_text()
+    assert "github/eva/fork.2/blob/dev/1/notebooks/11_toy_regression.ipynb" in content
+    assert "gh/eva/fork.2/dev%2F1?urlpath=lab%2Ftree%2Fnotebooks%2F11_toy_regression.ipynb" in content
+    assert "github.com/eva/fork.2" in "".join(read(tree)["cells"][1]["source"])
+    assert "ada/course" not in content + (tree / "README.md").read_text() + (tree / "pyproject.toml").read_text()
+    assert findings(tree) == []  # the stamp is still valid
+    assert runner.invoke(course, ["badges", "--repository", "ada/course", "--branch", "main"]).exit_code == 0
+    assert {path: path.read_bytes() for path in before} == before
+
+
+def test_badges_check_finds_another_address(tree):
+    path = tree / "pyproject.toml"
+    path.write_text(path.read_text().replace("ada/course", "eva/course"))
+    result = CliRunner().invoke(course, ["badges", "--check"])
+    assert isinstance(result.exception, CourseError)
+    assert "differs notebooks/11_toy_regression.ipynb" in result.output
+    assert "differs README.md" in result.output
+
+
+@pytest.mark.parametrize("address", ["course", "a/b/c", "a b/c", "https://github.com/a/b", 'a/b"; x', "-a/b", ""])
+def test_a_bad_address_changes_nothing(tree, address):
+    before = (tree / "pyproject.toml").read_bytes()
+    result = CliRunner().invoke(course, ["badges", "--repository", address])
+    assert isinstance(result.exception, CourseError)
+    assert (tree / "pyproject.toml").read_bytes() == before
+
+
+def test_the_title_table_is_read(tree):
+    (nb,) = select()
+    assert (nb.number, nb.slug, nb.title) == ("11", "toy_regression", "Toy regression")
+    assert nb.part == "The mathematics, from scratch and checked"
+    assert (nb.time, nb.needs, nb.data, nb.learn) == ("about 2 s (quick)", ["56"], ["toy_set"], "read, run, check")
+
+
+def test_hashes_see_code_and_outputs_only(tree):
+    raw = read(tree)
+    other = deepcopy(raw)
+    other["cells"][5]["execution_count"] = 99
+    other["cells"][5]["metadata"]["tags"] = ["x"]
+    other["cells"][1]["source"] = "set-up of another address"
+    other["cells"][5]["outputs"][0]["text"] = ["7", "\n"]
+    assert code_hash(other) == code_hash(raw)
+    assert outputs_hash(other) == outputs_hash(raw)
+
+
+def test_an_unreadable_notebook_is_one_sentence(tree):
+    path = tree / "notebooks/11_toy_regression.ipynb"
+    path.write_text("{")
+    with pytest.raises(CourseError, match="cannot be read as a notebook"):
+        Notebook.read(path)
+
+
+def test_the_readers_copy_has_no_answers(tree):
+    result = CliRunner().invoke(course, ["student"])
+    assert result.exit_code == 0, result.output
+    copy = json.loads((tree / "build/student/11_toy_regression.ipynb").read_text())
+    text = json.dumps(copy)
+    assert "answer = 1" not in text
+    assert text.count("# Your answer here.") == 3
+    assert "assert answer == 1" in text
+    assert all(not c.get("outputs") for c in copy["cells"])
+    assert "answer = 1" in json.dumps(read(tree))
+
+
+def test_list_tells_what_there_is(tree):
+    (row,) = json.loads(CliRunner().invoke(course, ["list", "--json"]).output)
+    assert (row["number"], row["data"], row["run"]) == ("11", ["toy_set"], {})
+    assert row["stamp"]["fresh"] is True
+    assert "Toy regression" in CliRunner().invoke(course, ["list"]).output
+
+
+def test_unknown_numbers_name_close_ones(tree):
+    result = CliRunner().invoke(course, ["check", "12"])
+    assert "Close to it: 11_toy_regression" in str(result.exception)
