@@ -60,19 +60,18 @@ def metric(name: str, values: float | Iterable[float], unit: str = "") -> None:
     )
 
 
-def card(number: int) -> pd.DataFrame:
+def card(number: int) -> pd.DataFrame | None:
     """Return what the full run of notebook `number` gave, one row a metric (columns mean, spread, n, unit).
 
-    Prints where and when the run was made. The frame is empty, and the line says so, while no full run is on
-    record or the notebook's code has changed since.
+    Prints where and when the run was made, and whether the notebook's code has changed since. None, and a line that
+    says how to make one, while no full run is on record.
     """
     import pandas as pd
 
     path = RESULTS / f"{number:02d}.json"
-    columns = ["metric", "mean", "spread", "n", "unit"]
     if not path.exists():
         print(f"No full run on record. `course run {number:02d} --profile full` makes one.")
-        return pd.DataFrame(columns=columns).set_index("metric")
+        return None
     content = json.loads(path.read_text(encoding="utf-8"))
     stale = _code_changed(number, content.get("code_sha256"))
     note = " The notebook's code has changed since: read these numbers as an earlier version's." if stale else ""
@@ -81,7 +80,7 @@ def card(number: int) -> pd.DataFrame:
         f"{content['seconds']:.0f} s.{note}"
     )
     rows = [[m["name"], m["mean"], m["std"], m["n"], m["unit"]] for m in content["metrics"]]
-    return pd.DataFrame(rows, columns=columns).set_index("metric")
+    return pd.DataFrame(rows, columns=["metric", "mean", "spread", "n", "unit"]).set_index("metric")
 
 
 def _code_changed(number: int, sha256: str | None) -> bool:

@@ -79,7 +79,7 @@ def test_nothing_is_recorded_without_a_runner(monkeypatch, tmp_path):
 
 def test_a_missing_card_says_how_to_make_one(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(evidence, "RESULTS", tmp_path)
-    assert evidence.card(99).empty
+    assert evidence.card(99) is None
     assert "course run 99 --profile full" in capsys.readouterr().out
 
 
