@@ -79,7 +79,7 @@ def _describe(values: pd.Series) -> tuple[str, int, str]:
             gaps,
             levels if len(counts) <= 12 else f"{len(counts)} levels, {counts.min()} to {counts.max()} rows each",
         )
-    if pd.api.types.is_integer_dtype(values) and values.nunique() <= 12:
+    if pd.api.types.is_integer_dtype(values) and values.nunique() > 1 and values.max() - values.min() <= 12:
         return str(values.dtype), gaps, "; ".join(f"{v}: {n:,}" for v, n in values.value_counts().sort_index().items())
     if pd.api.types.is_numeric_dtype(values):
         return str(values.dtype), gaps, _span(values.min(), values.max())
