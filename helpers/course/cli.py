@@ -46,14 +46,14 @@ def _console(stderr: bool = False):
     return Console(stderr=stderr, width=width, highlight=False)
 
 
-def _run(plan, console, before: dict[str, dict], done_before: dict[str, dict], report: bool = True) -> dict[str, dict]:
-    """Execute a plan under a progress display; returns the results by number."""
+def _run(plan, console, results: dict[str, dict], before: dict[str, dict] | None = None) -> None:
+    """Execute a plan under a progress display, filling `results`; with `before`, keep the report up to date."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     from helpers.course import runner
     from helpers.course.report import line
 
-    results, began = dict(done_before), time.monotonic()
+    began = time.monotonic()
     display = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -79,12 +79,11 @@ def _run(plan, console, before: dict[str, dict], done_before: dict[str, dict], r
         if notebook.number in bars:
             display.remove_task(bars.pop(notebook.number))
         console.print(line(result), soft_wrap=True)
-        if report:
+        if before is not None:
             runner.write_report(plan, results, before, time.monotonic() - began)
 
     with display:
         runner.execute(plan, tell, done)
-    return results
 
 
 @course.command()
@@ -123,15 +122,13 @@ def run(numbers, profile, backend, jobs, resume, out, timeout) -> None:
         plan.notebooks = [nb for nb in chosen if nb.number not in kept]
         if kept:
             console.print(f"already passed: {', '.join(kept)}", soft_wrap=True)
-    results = kept
+    results = dict(kept)
     try:
-        results = _run(plan, console, before, kept)
+        _run(plan, console, results, before)
     except KeyboardInterrupt:
         raise click.Abort("Stopped. What had finished is kept; go on with: course run --resume") from None
     finally:
-        results = {**kept, **runner.known(runner.read_report(plan.out))} if results is kept else results
-        chosen_results = {nb.number: results[nb.number] for nb in chosen if nb.number in results}
-        summary = runner.write_report(plan, chosen_results, before, time.monotonic() - began)
+        summary = runner.write_report(plan, results, before, time.monotonic() - began)
         page = report.write_html(summary, plan.out)
     for result in summary["results"]:
         if result["number"] not in kept and (card := runner.write_card(result)):
@@ -159,7 +156,8 @@ def refresh(numbers, jobs) -> None:
     runner.check_backend(backend)
     plan = runner.Plan(select(numbers), root() / "build" / "refresh", jobs=jobs, timeout=runner.QUICK_CELL_TIMEOUT)
     console = _console()
-    results, refused = _run(plan, console, {}, {}, report=False), []
+    results, refused = {}, []
+    _run(plan, console, results)
     for notebook in plan.notebooks:
         result = results[notebook.number]
         if result["status"] != "ok":

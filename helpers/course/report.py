@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from helpers.course.notebook import alt_text, root, text, write_atomically
+from helpers.course.runner import stand_ins
 
 MARKS = {
     "ok": "[green]✓ ok[/]",
@@ -83,6 +84,9 @@ def print_end(console, report: dict, page: Path) -> None:
         f"({report['profile']}, {report['backend']}). Figures and claims: {short(page)}",
         soft_wrap=True,
     )
+    for result in results:
+        if names := stand_ins(result):
+            console.print(f"[yellow]! {result['notebook']} ran on stand-in data for {names}[/]", soft_wrap=True)
     print_errors(console, results)
 
 
@@ -102,6 +106,7 @@ p.soft { margin: 0 0 .6rem }
 .wide { overflow-x: auto }
 table { border-collapse: collapse; margin: 1rem 0 }
 th, td { text-align: left; padding: .35rem 1.6rem .35rem 0; border-bottom: 1px solid var(--line); white-space: nowrap }
+th { white-space: normal; vertical-align: bottom }
 td:first-child { white-space: normal; min-width: 12rem }
 .n { text-align: right; font-variant-numeric: tabular-nums }
 .ok, .held { color: var(--good) }
@@ -147,6 +152,8 @@ def _section(result: dict) -> str:
     if error := result["error"]:
         place = f"cell {error['cell']}: {error['line']}\n" if error["cell"] else ""
         parts.append(f"<pre>{html.escape(place + error['cause'])}</pre>")
+    if names := stand_ins(result):
+        parts.append(f'<p class="failed">Stand-in data, not the real: {html.escape(names)}</p>')
     if result["claim_list"]:
         lines = (
             f'<li><span class="{claim["status"]}">{SIGNS[claim["status"]]}</span> {html.escape(claim["text"])}</li>'

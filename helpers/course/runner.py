@@ -92,6 +92,7 @@ def run_one(notebook: Notebook, plan: Plan, tell: Callable[[Notebook, dict], Non
             stderr=errors,
             text=True,
             encoding="utf-8",
+            cwd=Path(__file__).parents[2],  # not the user's, where a file html.py would stand before the library's
             start_new_session=True,  # Ctrl-C is for the runner, which then ends its workers in order
         )
         plan.running.append(worker)
@@ -111,7 +112,7 @@ def run_one(notebook: Notebook, plan: Plan, tell: Callable[[Notebook, dict], Non
             worker.stdin.close()
         plan.running.remove(worker)
     tail = log.read_text(encoding="utf-8", errors="replace").strip()
-    if not tail:
+    if not tail or end.get("status") == "ok":
         log.unlink()
     if not end:
         why = f"by signal {-code}" if code < 0 else f"with exit code {code}"
@@ -254,7 +255,7 @@ def write_report(plan: Plan, results: dict[str, dict], before: dict[str, dict], 
 def write_card(result: dict) -> Path | None:
     """Write results/NN.json for a clean full run on real data; returns its path, None for any other run."""
     clean = result["status"] == "ok" and result["profile"] == "full" and not result["claims"]["failed"]
-    if not clean or set(result["origins"].values()) - {"real"}:
+    if not clean or stand_ins(result):
         return None
     fields = (
         "notebook",
@@ -318,9 +319,13 @@ def stamped(notebook: Notebook, result: dict) -> str:
     return dumps(raw)
 
 
+def stand_ins(result: dict) -> str:
+    """The data sets that were not the real ones."""
+    return ", ".join(name for name, origin in result["origins"].items() if origin != "real")
+
+
 def why_not_stamped(result: dict) -> str:
     """One sentence when a passed run may not stamp its notebook ('' when it may)."""
-    unreal = sorted(name for name, origin in result["origins"].items() if origin != "real")
-    if unreal:
-        return f"not stamped: {', '.join(unreal)} was stand-in data; set COURSE_DATA_MIRROR or run `course data fetch`"
+    if unreal := stand_ins(result):
+        return f"not stamped: {unreal} was stand-in data; set COURSE_DATA_MIRROR or run `course data fetch`"
     return ""

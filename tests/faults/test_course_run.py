@@ -10,7 +10,7 @@ import pytest
 
 from helpers.course.notebook import Notebook
 
-COURSE = [sys.executable, "-c", "from helpers.course.cli import main; main()"]
+COURSE = [sys.executable, "-P", "-c", "from helpers.course.cli import main; main()"]
 posix = pytest.mark.skipif(os.name != "posix", reason="signals and named pipes")
 
 FIGURE = """
@@ -76,7 +76,9 @@ def report(tree):
     return made | {"by": {result["number"]: result for result in made["results"]}}
 
 
-def test_a_run_goes_on_and_says_what_failed(tree):
+def test_a_run_goes_on_and_says_what_failed(tree, monkeypatch):
+    (tree / "html.py").write_text("raise RuntimeError('not the library')")
+    monkeypatch.chdir(tree)
     add(tree, "00", "print(PROFILE, SEED)", FIGURE, RECORD)
     add(tree, "10", "x = 1", "y = x  # the line of the cell\nraise ValueError('first line\\nsecond line')", "never = 1")
     add(tree, "11", "import os, signal", "print(1)\nos.kill(os.getpid(), signal.SIGKILL)")
@@ -123,7 +125,9 @@ def test_no_card_from_quick_or_stand_in(tree):
     add(tree, "00", RECORD)
     add(tree, "10", RECORD.replace('"real"', '"simulated"'))
     assert course("run", "0").returncode == 0
-    assert course("run", "10", "--profile", "full").returncode == 0
+    full = course("run", "10", "--profile", "full")
+    assert full.returncode == 0
+    assert full.stdout.splitlines()[-1] == "! 10_toy.ipynb ran on stand-in data for toy_set"
     assert not (tree / "results").exists()
 
 
@@ -148,6 +152,7 @@ def gated(tree):
 
 
 @posix
+@pytest.mark.slow
 def test_kill_9_of_a_run_then_resume(tree):
     gated(tree)
     process = start("run")
@@ -280,8 +285,8 @@ def test_a_missing_backend_says_what_to_type(tree):
 
 def test_help_imports_nothing_heavy():
     heavy = "{'rich', 'papermill', 'nbformat', 'numpy', 'pandas', 'helpers.datasets', 'keras'}"
-    code = f"import sys, atexit; atexit.register(lambda: print({heavy} & set(sys.modules))); {COURSE[2]}"
-    done = subprocess.run([sys.executable, "-c", code, "--help"], capture_output=True, text=True)
+    code = f"import sys, atexit; atexit.register(lambda: print({heavy} & set(sys.modules))); {COURSE[-1]}"
+    done = subprocess.run([sys.executable, "-P", "-c", code, "--help"], capture_output=True, text=True)
     assert done.returncode == 0
     assert "course run 11 20 --jobs 2" in done.stdout
     assert done.stdout.endswith("set()\n")
@@ -296,3 +301,31 @@ def test_a_closed_pipe_is_no_error(tree):
     done = subprocess.run([*COURSE, "check"], stdout=writer, stderr=subprocess.PIPE, text=True)
     os.close(writer)
     assert done.stderr == ""
+
+
+def test_data_goes_on_after_a_failure(tree, monkeypatch):
+    monkeypatch.setenv("COURSE_DATA_DIR", str(tree / "cache"))
+    monkeypatch.delenv("COURSE_DATA_MIRROR", raising=False)
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")  # nobody listens there: no network
+    done = course("data", "fetch", "banknote", "vix")
+    assert done.returncode == 1
+    told = [line.split(":")[0] for line in done.stderr.splitlines() if line.startswith("✗")]
+    assert told == ["✗ banknote", "✗ vix"]
+    assert done.stderr.splitlines()[-1] == "Not fetched: banknote, vix."
+    assert "Traceback" not in done.stderr
+
+
+def test_data_verify_names_what_is_damaged(tree, monkeypatch):
+    from helpers import datasets
+
+    monkeypatch.setenv("COURSE_DATA_DIR", str(tree / "cache"))
+    assert course("data", "verify").stdout == "Nothing in the cache yet: course data fetch\n"
+    file = tree / "cache" / "banknote" / datasets.info("banknote").files[0].path
+    file.parent.mkdir(parents=True)
+    file.write_text("junk")
+    done = course("data", "verify")
+    assert done.returncode == 1
+    assert f"✗ banknote: {file.name} corrupt" in done.stdout
+    assert done.stderr == "Mend with: course data fetch banknote\n"
+    assert course("data", "list").returncode == 0
