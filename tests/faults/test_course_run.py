@@ -1,3 +1,4 @@
+import importlib.util
 import json
 import os
 import re
@@ -274,7 +275,7 @@ def test_every_fault_is_one_line(tree, monkeypatch, arguments, code, words):
 
 
 def test_a_missing_backend_says_what_to_type(tree):
-    missing = [name for name in ("torch", "jax") if not __import__("importlib.util").util.find_spec(name)]
+    missing = [name for name in ("torch", "jax") if not importlib.util.find_spec(name)]
     if not missing:
         pytest.skip("all backends are installed")
     add(tree, "00", "1")
@@ -329,3 +330,15 @@ def test_data_verify_names_what_is_damaged(tree, monkeypatch):
     assert f"✗ banknote: {file.name} corrupt" in done.stdout
     assert done.stderr == "Mend with: course data fetch banknote\n"
     assert course("data", "list").returncode == 0
+
+
+def test_the_doctor_names_what_is_missing(tree):
+    missing = [name for name in ("torch", "jax") if not importlib.util.find_spec(name)]
+    if not missing:
+        pytest.skip("all backends are installed")
+    add(tree, "00", "1")
+    done = course("doctor", KERAS_BACKEND=missing[0])
+    assert done.returncode == 1
+    assert f"✗ {missing[0]} is not installed, and it is the backend  →  python -m pip install" in done.stdout
+    assert "✓ Python 3." in done.stdout
+    assert done.stderr == "1 thing to mend first: follow the arrows above.\n"
