@@ -12,6 +12,7 @@ import hashlib
 import io
 import os
 import platform
+import secrets
 import shutil
 import sys
 import tempfile
@@ -180,12 +181,10 @@ def _store(target: Path, file: File, get: Callable[[_Sink], None]) -> bytes:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         _sweep(target.parent)
-        descriptor, name = tempfile.mkstemp(
-            dir=target.parent, prefix=f".{target.name}~{platform.node()}~{os.getpid()}~", suffix=".part"
-        )
-        part = Path(name)
+        mark = f"{platform.node()}~{os.getpid()}~{secrets.token_hex(4)}"
+        part = target.with_name(f".{target.name}~{mark}.part")
         try:
-            with os.fdopen(descriptor, "w+b") as handle:
+            with open(part, "x+b") as handle:
                 sink = _Sink(handle, file.bytes)
                 get(sink)
                 if sink.hash.hexdigest() != file.sha256:
@@ -240,7 +239,7 @@ def _download(url: str, sink: _Sink) -> None:
     get = pooch.HTTPDownloader(
         progressbar=_shows_progress(), chunk_size=512, timeout=TIMEOUT, headers={"User-Agent": USER_AGENT}
     )
-    for wait in (*BACKOFF, None):
+    for tries, wait in enumerate((*BACKOFF, None), 1):
         try:
             get(url, sink, None)
             return
@@ -259,7 +258,7 @@ def _download(url: str, sink: _Sink) -> None:
             cause = "connection cut"
         except requests.RequestException as problem:
             raise _NotHere(f"not usable ({type(problem).__name__})") from None
-        if wait is None or (cause == NO_CONNECTION and wait != BACKOFF[0]):
+        if wait is None or (cause == NO_CONNECTION and tries == 2):  # offline should not take long to find out
             raise _NotHere(cause)
         sink.restart()
         time.sleep(wait)

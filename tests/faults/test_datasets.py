@@ -163,6 +163,18 @@ def test_a_damaged_cache_heals(damage, serve, at_mirror, offline):
     assert path.read_bytes() == good and len(server.paths) == 2
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows does not replace a file that is open")
+def test_a_file_is_replaced_and_never_written_over(serve, at_mirror, offline):
+    at_mirror(serve())
+    path = offline / "german_credit" / "german.data"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"old")
+    with open(path, "rb") as reader:
+        assert datasets.load("german_credit").attrs["origin"] == "real"
+        assert reader.read() == b"old", "who has the old file open goes on reading the old file"
+    assert path.stat().st_size == 79_793
+
+
 def test_a_damaged_cache_without_any_source_is_one_clear_error(serve, at_mirror, offline, monkeypatch):
     at_mirror(serve())
     datasets.load("german_credit")
