@@ -5,7 +5,8 @@ import subprocess
 import sys
 
 if importlib.util.find_spec("google") and importlib.util.find_spec("google.colab") and not os.path.isdir("../helpers"):
-    address = os.environ.get("COURSE_REPOSITORY", "https://github.com/@REPOSITORY@")
+    public = "https://github.com/@REPOSITORY@"
+    address = os.environ.get("COURSE_REPOSITORY", public)
     if not os.path.isdir("course"):
         subprocess.run(["git", "clone", "-q", "--depth", "1", "-b", "@BRANCH@", address, "course"], check=True)
     subprocess.run([sys.executable, "course/helpers/course/colab.py"], check=True)
