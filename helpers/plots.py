@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from html import escape
 from typing import TYPE_CHECKING
 
 from helpers.errors import CourseError
@@ -56,8 +57,8 @@ def style() -> None:
 def show(fig: Figure, *, alt: str) -> None:
     """Display `fig` once, as a PNG that carries `alt` for readers who cannot see it, and close it.
 
-    `alt` says in a sentence or two what the figure shows (at least 20 characters, else CourseError). It is also the
-    figure's plain-text form, so that a terminal or a screen reader gets the message.
+    `alt` says in a sentence or two what the figure shows (at least 20 characters, else CourseError). It goes into the
+    picture's metadata, where exported pages find it, and, since JupyterLab does not look there, under a fold below it.
     """
     import matplotlib.pyplot as plt
     from IPython.display import display
@@ -69,3 +70,5 @@ def show(fig: Figure, *, alt: str) -> None:
     plt.close(fig)
     bundle = {"image/png": buffer.getvalue(), "text/plain": f"Figure: {alt}"}
     display(bundle, raw=True, metadata={"image/png": {"alt": alt}})
+    words = f"<details><summary>This figure in words</summary>{escape(alt)}</details>"
+    display({"text/html": words, "text/plain": ""}, raw=True)

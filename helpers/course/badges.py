@@ -8,10 +8,11 @@ from importlib import resources
 from pathlib import Path
 from urllib.parse import quote
 
-from helpers.course.notebook import HEADING, Notebook, dumps, root, select, settings, tags, text, write_atomically
 from helpers.errors import CourseError
+from helpers.notebooks import HEADING, Notebook, dumps, root, select, settings, tags, text, write_atomically
 
 BLOCK = re.compile(r"<!-- badges -->.*?<!-- /badges -->", re.S)
+CLONE = re.compile(r"(git clone https://github\.com/)[^\s]+")
 START = "00_start_here.ipynb"
 
 
@@ -86,6 +87,7 @@ def renew(write: bool) -> list[Path]:
     if readme.exists():
         content = readme.read_text(encoding="utf-8")
         fresh = BLOCK.sub(lambda _: block(START), content, count=1)
+        fresh = CLONE.sub(lambda found: found[1] + settings()["repository"], fresh)
         if fresh != content:
             changed.append(readme)
             if write:

@@ -108,7 +108,7 @@ def run(numbers, profile, backend, jobs, resume, out, timeout) -> None:
     anything failed, 130 after Ctrl-C; what had finished is kept, and --resume goes on from there.
     """
     from helpers.course import report, runner
-    from helpers.course.notebook import root, select
+    from helpers.notebooks import root, select
 
     runner.check_backend(backend)
     if timeout is None and profile == "quick":
@@ -148,7 +148,7 @@ def refresh(numbers, jobs) -> None:
     A file is replaced only when the whole notebook has passed on real data, on the default backend.
     """
     from helpers.course import report, runner
-    from helpers.course.notebook import Notebook, root, select, write_atomically
+    from helpers.notebooks import Notebook, root, select, write_atomically
 
     backend = os.environ.get("KERAS_BACKEND") or runner.DEFAULT_BACKEND
     if backend != runner.DEFAULT_BACKEND:
@@ -186,7 +186,7 @@ def list_(as_json) -> None:
     from rich.table import Table
 
     from helpers.course import runner
-    from helpers.course.notebook import root, select
+    from helpers.notebooks import root, select
 
     last, rows = runner.known(runner.read_report(root() / "build" / "run")), []
     for nb in select():
@@ -228,7 +228,7 @@ def list_(as_json) -> None:
 def check(numbers) -> None:
     """Check anatomy, stamps, badges, alt text, stored outputs and links; exit code 1 on any error."""
     from helpers.course import hygiene
-    from helpers.course.notebook import select
+    from helpers.notebooks import select
 
     notebooks = select(numbers)
     found = hygiene.check(notebooks, everything=not numbers)
@@ -355,7 +355,7 @@ def student(numbers, out) -> None:
     import json
 
     from helpers.course import report
-    from helpers.course.notebook import dumps, root, select, tags, write_atomically
+    from helpers.notebooks import dumps, root, select, tags, write_atomically
 
     out = (out or root() / "build" / "student").resolve()
     if out == root() / "notebooks":
@@ -377,7 +377,7 @@ def _unexpected(error: Exception) -> int:
     """One line for a fault of the course's own, and the traceback where it can be read."""
     import traceback
 
-    from helpers.course.notebook import root
+    from helpers.notebooks import root
 
     try:
         path = root() / "build" / "course.log"

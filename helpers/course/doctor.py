@@ -12,8 +12,8 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
-from helpers.course.notebook import root, select
 from helpers.errors import CourseError
+from helpers.notebooks import root, select
 
 OK, ABSENT, BAD = "✓", "–", "✗"
 PROBES = {

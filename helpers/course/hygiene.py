@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from helpers.course import badges
-from helpers.course.notebook import FILE_NAME, PARTS, Notebook, alt_text, catalogue, notebooks_dir, root, tags, text
+from helpers.notebooks import FILE_NAME, PARTS, Notebook, alt_text, catalogue, notebooks_dir, root, tags, text
 
 MAX_BYTES = 1_500_000
 MAX_LINES = 25

@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from helpers.course.notebook import alt_text, root, text, write_atomically
 from helpers.course.runner import stand_ins
+from helpers.notebooks import alt_text, root, text, write_atomically
 
 MARKS = {
     "ok": "[green]✓ ok[/]",

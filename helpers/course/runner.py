@@ -17,8 +17,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from helpers.course.notebook import Notebook, code_hash, dumps, outputs_hash, root, tags, text, write_atomically
 from helpers.errors import CourseError
+from helpers.notebooks import Notebook, code_hash, dumps, outputs_hash, root, tags, text, write_atomically
 
 DEFAULT_BACKEND = "tensorflow"
 SEED = 7

@@ -9,7 +9,7 @@ import sys
 import psutil
 import pytest
 
-from helpers.course.notebook import Notebook
+from helpers.notebooks import Notebook
 
 COURSE = [sys.executable, "-P", "-c", "from helpers.course.cli import main; main()"]
 posix = pytest.mark.skipif(os.name != "posix", reason="signals and named pipes")

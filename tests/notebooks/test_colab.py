@@ -26,7 +26,7 @@ def setup_cell(number="00"):
 
 @pytest.fixture(scope="module")
 def colab(tmp_path_factory):
-    """A clean environment with Colab's packages and a stub of google.colab, and a clone address that is this checkout."""
+    """A clean environment with Colab's packages and a stub of google.colab; the clone address is this checkout."""
     folder = tmp_path_factory.mktemp("colab")
     uv = [sys.executable, "-m", "uv"]
     environment = {k: v for k, v in os.environ.items() if k not in ("VIRTUAL_ENV", "PYTHONPATH", "COURSE_RECORD")}
@@ -93,13 +93,15 @@ def test_the_first_notebook_runs_on_colabs_versions(colab):
     folder, python, environment = colab
     assert run_cell(colab).returncode == 0
     done = subprocess.run(
-        [python, "-m", "helpers.course.cli", "run", "00", "--out", folder / "run"],
+        [python, "-c", "from helpers.course.cli import main; main()", "run", "00", "--out", folder / "run"],
         cwd=folder / "content/course",
         env=environment,
         capture_output=True,
         text=True,
     )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]
+    [report] = json.loads((folder / "run/report.json").read_text(encoding="utf-8"))["results"]
+    assert report["status"] == "ok" and report["claims"]["failed"] == 0
 
 
 def test_elsewhere_the_setup_cell_does_nothing(tmp_path):

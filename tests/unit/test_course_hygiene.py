@@ -7,8 +7,8 @@ from click.testing import CliRunner
 
 from helpers.course import badges, hygiene
 from helpers.course.cli import course
-from helpers.course.notebook import Notebook, code_hash, dumps, outputs_hash, select
 from helpers.errors import CourseError
+from helpers.notebooks import Notebook, code_hash, dumps, outputs_hash, select
 
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 SHA = "a" * 64
@@ -92,6 +92,7 @@ def tree(tmp_path, monkeypatch):
     (tmp_path / "pyproject.toml").write_text('[tool.course]\nrepository = "ada/course"\nbranch = "main"\n[tool.x]\n')
     (tmp_path / "README.md").write_text(
         "# Course\n\n<!-- badges -->\n<!-- /badges -->\n\n[one](notebooks/11_toy_regression.ipynb)\n"
+        "git clone https://github.com/ada/course course\n"
     )
     write(tmp_path, notebook())
     badges.renew(write=True)

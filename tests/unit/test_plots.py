@@ -24,7 +24,8 @@ def shown(monkeypatch):
 
 def test_a_figure_is_one_png_with_alt_text_and_is_closed(monkeypatch):
     calls, still_open = shown(monkeypatch)
-    [(bundle, options)] = calls
+    (bundle, options), (words, _) = calls
+    assert f"<details><summary>This figure in words</summary>{ALT}</details>" == words["text/html"]
     assert bundle["image/png"].startswith(b"\x89PNG") and bundle["text/plain"] == f"Figure: {ALT}"
     assert options["raw"] and options["metadata"]["image/png"]["alt"] == ALT
     assert still_open == []

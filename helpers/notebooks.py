@@ -32,7 +32,7 @@ LINK = re.compile(r"\[([^\]]*)\]\([^)]*\)")
 
 def root() -> Path:
     """The folder of the course: COURSE_ROOT, else the checkout this package lies in."""
-    return Path(os.environ.get("COURSE_ROOT") or Path(__file__).parents[2]).resolve()
+    return Path(os.environ.get("COURSE_ROOT") or Path(__file__).parents[1]).resolve()
 
 
 def text(value: object) -> str:
