@@ -33,10 +33,11 @@ test-notebooks: setup
 	@$(NBVAL) --nbval $(STRICT)
 	@$(NBVAL) --nbval-lax $(filter-out $(STRICT),$(wildcard notebooks/[0-9]*.ipynb))
 
-# Another Keras backend in a throw-away environment: make test-backends BACKEND=torch
+# The same source and the same claims on another Keras backend, in a throw-away environment: BACKEND=jax or torch
 test-backends: setup
 	@$(BIN)/python helpers/course/setup.py --backend $(BACKEND)
-	@build/venv-$(BACKEND)/bin/course run 20 --backend $(BACKEND) --out build/run-$(BACKEND)
+	@KERAS_BACKEND=$(BACKEND) build/venv-$(BACKEND)/bin/pytest tests/unit/test_training.py
+	@KERAS_BACKEND=$(BACKEND) build/venv-$(BACKEND)/bin/course run --out build/run-$(BACKEND)
 
 # Opens the notebooks in JupyterLab in headless Chromium and runs all cells; needs Chromium (Debian: apt install chromium)
 test-browser: setup

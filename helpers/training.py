@@ -67,9 +67,8 @@ def fit(
     _check("validation", *validation)
     if getattr(model, "optimizer", None) is None:
         raise CourseError("The model is not compiled: call model.compile(optimizer=…, loss=…) before training.fit.")
-    keras.utils.set_random_seed(seed)
     _group_steps(model, batches=-(-len(y) // batch_size))
-    keeper = _keep_best(keras, patience)
+    keeper = _keep_best(keras, patience, seed)
     started = time.perf_counter()
     history = model.fit(
         X,
@@ -105,7 +104,7 @@ def reset(model: Any, seed: int) -> None:
         rate = model.optimizer.learning_rate
         rate = None if callable(rate) else float(keras.ops.convert_to_numpy(rate))
         for variable in model.optimizer.variables:
-            variable.assign(keras.ops.zeros_like(variable))
+            variable.assign(keras.ops.zeros(variable.shape, dtype=variable.dtype))
         if rate is not None:
             model.optimizer.learning_rate = rate
 
@@ -144,11 +143,14 @@ def _group_steps(model: Any, batches: int) -> None:
         model.train_function = model.test_function = None
 
 
-def _keep_best(keras: Any, patience: int) -> Any:
+def _keep_best(keras: Any, patience: int, seed: int) -> Any:
     class KeepBest(keras.callbacks.Callback):
         """Early stopping that also restores the best weights when the epochs run out first."""
 
         best_loss, best_epoch, best_weights = np.inf, 1, None
+
+        def on_train_begin(self, logs: dict | None = None) -> None:
+            keras.utils.set_random_seed(seed)  # here, since a model's very first fit draws numbers before it begins
 
         def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
             if logs["val_loss"] < self.best_loss:
