@@ -10,7 +10,8 @@ COURSE_DATA_MIRROR ?= $(wildcard $(abspath ../shared/data))
 export COURSE_DATA_MIRROR
 # Notebooks whose outputs are deterministic are compared output by output, the others by claims and marked cells.
 STRICT := $(wildcard notebooks/11_*.ipynb)
-NBVAL := COURSE_PROGRESS=off TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/pytest -p no:cacheprovider --nbval-current-env --tb=short -o testpaths=
+NBVAL := COURSE_PROGRESS=off TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/pytest -p helpers.course.nbval_causes -p no:cacheprovider \
+	--nbval-current-env --tb=short -n 2 -o testpaths=
 
 .PHONY: run full test test-quick test-notebooks test-backends test-browser lab lock setup clean
 
@@ -21,7 +22,7 @@ full: setup
 	@$(BIN)/course run --profile full
 
 test: test-quick test-notebooks
-	@$(BIN)/course run --out build/test-run
+	@$(BIN)/course run --jobs 2 --out build/test-run
 
 test-quick: setup
 	@$(BIN)/ruff check

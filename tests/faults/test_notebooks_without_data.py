@@ -17,8 +17,9 @@ def test_every_notebook_runs_on_stand_ins_under_a_banner(tmp_path):
     environment = {**os.environ, "COURSE_DATA_DIR": str(tmp_path / "cache"), "COURSE_DATA_MIRROR": ""}
     environment |= {name: CLOSED for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy", "ALL_PROXY")}
     environment["NO_PROXY"] = environment["no_proxy"] = ""
+    course = [sys.executable, "-c", "from helpers.course.cli import main; main()"]
     done = subprocess.run(
-        [sys.executable, "-c", "from helpers.course.cli import main; main()", "run", "--out", str(tmp_path / "run")],
+        [*course, "run", "--jobs", "2", "--out", str(tmp_path / "run")],
         cwd=ROOT, env=environment, capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 0, (done.stdout + done.stderr)[-4000:]
