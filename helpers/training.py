@@ -67,6 +67,7 @@ def fit(
     _check("validation", *validation)
     if getattr(model, "optimizer", None) is None:
         raise CourseError("The model is not compiled: call model.compile(optimizer=…, loss=…) before training.fit.")
+    keras.utils.set_random_seed(seed)  # decides the shuffling on TensorFlow; see _keep_best for the others
     _group_steps(model, batches=-(-len(y) // batch_size))
     keeper = _keep_best(keras, patience, seed)
     started = time.perf_counter()
@@ -150,7 +151,7 @@ def _keep_best(keras: Any, patience: int, seed: int) -> Any:
         best_loss, best_epoch, best_weights = np.inf, 1, None
 
         def on_train_begin(self, logs: dict | None = None) -> None:
-            keras.utils.set_random_seed(seed)  # here, since a model's very first fit draws numbers before it begins
+            keras.utils.set_random_seed(seed)  # once more: on JAX and PyTorch a model's first fit has drawn numbers
 
         def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
             if logs["val_loss"] < self.best_loss:

@@ -137,7 +137,7 @@ def _data() -> Iterator[Line]:
         yield BAD, f"data: {error}", ""
         return
     corrupt = [name for name, found in state.items() if "corrupt" in found]
-    missing = [name for name, found in state.items() if "missing" in found]
+    missing = [name for name, found in state.items() if found == {"missing"}]  # `load` fetches what its table needs
     mirror = os.environ.get("COURSE_DATA_MIRROR")
     if mirror and "://" not in mirror and not Path(mirror).is_dir():
         yield BAD, f"COURSE_DATA_MIRROR names {mirror}, which is not a folder", "correct or unset it"

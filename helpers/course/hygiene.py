@@ -16,6 +16,8 @@ from helpers.notebooks import FILE_NAME, PARTS, Notebook, alt_text, catalogue, n
 
 MAX_BYTES = 1_500_000
 MAX_LINES = 25
+MAX_SECONDS = 60  # of a quick run on two cores
+MAX_MB = 2000  # what Binder gives
 SECTIONS = ("Takeaways", "Scope of these numbers", "References")
 ROWS = ("Time", "Needs", "Data", "You will be able to")
 FENCE = re.compile(r"^(```|~~~).*?^\1|`[^`\n]*`", re.M | re.S)
@@ -166,6 +168,13 @@ def _stamp(notebook: Notebook) -> Iterator[tuple]:
         here = set(re.findall(r"\b[0-9a-f]{64}\b", json.dumps(known.get(name, {}), default=str)))
         if wrong := [file for file, digest in files.items() if digest not in here]:
             yield 0, f"stale stamp: {name} ({', '.join(wrong)}) is not what data/catalogue.toml lists", again
+    for what, limit in (("seconds", MAX_SECONDS), ("peak_mb", MAX_MB)):
+        if stamp.get(what) and stamp[what] > limit:
+            yield (
+                0,
+                f"the stamped run took {stamp[what]} {what}; the limit is {limit}",
+                f"make it lighter, then {again[5:]}",
+            )
     if set(stamp.get("data", {})) != set(notebook.data):
         loaded = ", ".join(sorted(stamp.get("data", {}))) or "nothing"
         yield 1, f"the row `Data` and the run disagree: the run loaded {loaded}", "correct the row", False

@@ -196,6 +196,11 @@ FAULTS = {
         lambda raw: put(raw["metadata"]["course"]["stamp"], data={"toy_set": {"a.csv": "b" * 64}}),
         "stale stamp: toy_set (a.csv)",
     ),
+    "too slow": (
+        lambda raw: put(raw["metadata"]["course"]["stamp"], seconds=61.0),
+        "took 61.0 seconds; the limit is 60",
+    ),
+    "too much memory": (lambda raw: put(raw["metadata"]["course"]["stamp"], peak_mb=2100), "took 2100 peak_mb"),
     "no alt": (out(figure(None)), "figure without alt text"),
     "markdown image": (markdown("## Q\n\n![](https://x.org/a.png)"), "image without alt text"),
     "path": (out(stream("saved /home/ada/x.csv")), "path or user name"),
@@ -228,6 +233,7 @@ FAULTS = {
     "invalid": (lambda raw: body(raw).pop("outputs"), "not a valid notebook"),
 }
 STALE = {"code changed", "solution changed", "output tampered", "alt text tampered", "other data", "no stamp"}
+STALE |= {"too slow", "too much memory"}
 WARNINGS = {"long cell", "address", "data not loaded"}
 
 
