@@ -170,11 +170,8 @@ def _stamp(notebook: Notebook) -> Iterator[tuple]:
             yield 0, f"stale stamp: {name} ({', '.join(wrong)}) is not what data/catalogue.toml lists", again
     for what, limit in (("seconds", MAX_SECONDS), ("peak_mb", MAX_MB)):
         if stamp.get(what) and stamp[what] > limit:
-            yield (
-                0,
-                f"the stamped run took {stamp[what]} {what}; the limit is {limit}",
-                f"make it lighter, then {again[5:]}",
-            )
+            # a warning, since a busy machine is not the notebook's fault
+            yield 0, f"the stamped run took {stamp[what]} {what}; the limit is {limit}", again, False
     if set(stamp.get("data", {})) != set(notebook.data):
         loaded = ", ".join(sorted(stamp.get("data", {}))) or "nothing"
         yield 1, f"the row `Data` and the run disagree: the run loaded {loaded}", "correct the row", False

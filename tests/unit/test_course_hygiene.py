@@ -234,7 +234,7 @@ FAULTS = {
 }
 STALE = {"code changed", "solution changed", "output tampered", "alt text tampered", "other data", "no stamp"}
 STALE |= {"too slow", "too much memory"}
-WARNINGS = {"long cell", "address", "data not loaded"}
+WARNINGS = {"long cell", "address", "data not loaded", "too slow", "too much memory"}
 
 
 @pytest.mark.parametrize("fault", FAULTS)
