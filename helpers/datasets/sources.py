@@ -68,7 +68,7 @@ def source() -> str:
 
 
 def locate(entry: Dataset, file: File) -> Path:
-    """Where the file is kept: in the cache, or in this session's spare folder when the cache cannot be written."""
+    """Where the file is kept: in the cache, or in this program's spare folder when the cache cannot be written."""
     spare = _spare_folder and _spare_folder / entry.name / file.path
     return spare if spare and spare.exists() else cache_dir() / entry.name / file.path
 
@@ -299,7 +299,7 @@ def _writable(folder: Path) -> Path:
             _spare_folder = Path(tempfile.mkdtemp(prefix="course-data-"))
             atexit.register(shutil.rmtree, _spare_folder, ignore_errors=True)
             print(
-                f"note: the data cache {cache_dir()} cannot be written ({problem.strerror}); files are kept for this "
-                "session only. Set COURSE_DATA_DIR to a folder of yours."
+                f"note: the data cache {cache_dir()} cannot be written ({problem.strerror}); files are kept until this "
+                "program ends. Set COURSE_DATA_DIR to a folder of yours."
             )
         return _spare_folder / folder.name
