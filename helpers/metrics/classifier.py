@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 from scipy import stats
 
 from helpers.errors import CourseError
@@ -78,6 +79,142 @@ def auc_interval(actual: np.ndarray, score: np.ndarray, level: float = 0.95) -> 
     half = stats.norm.ppf((1 + level) / 2) * np.sqrt(np.var(v10, ddof=1) / len(v10) + np.var(v01, ddof=1) / len(v01))
     auc = float(v10.mean())
     return auc, float(max(0.0, auc - half)), float(min(1.0, auc + half))
+
+
+def brier(actual: np.ndarray, probability: np.ndarray) -> float:
+    """Mean squared error of the probabilities, in [0, 1], 0 is best (Brier 1950, Monthly Weather Review 78)."""
+    actual, probability = _check(actual, probability)
+    if probability.min() < 0 or probability.max() > 1:
+        raise CourseError("Brier's score is for probabilities: values between 0 and 1.")
+    return float(np.mean((probability - actual) ** 2))
+
+
+def average_precision(actual: np.ndarray, score: np.ndarray) -> float:
+    """Precision at each threshold, weighted by the recall it adds, in [0, 1]; a random score gets the share of ones.
+
+    No interpolation (Davis and Goadrich 2006, ICML: a straight line between points is too good); ties count as one
+    threshold.
+    """
+    actual, score = _check(actual, score)
+    order = np.argsort(-score, kind="stable")
+    last_of_tie = np.append(np.diff(score[order]) != 0, True)
+    found, alerts = np.cumsum(actual[order])[last_of_tie], np.flatnonzero(last_of_tie) + 1
+    return float(np.sum(np.diff(found, prepend=0) * found / alerts) / actual.sum())
+
+
+def card_precision_at(
+    day: np.ndarray,
+    card: np.ndarray,
+    actual: np.ndarray,
+    score: np.ndarray,
+    k: int = 100,
+    caught: pd.DataFrame | None = None,
+) -> float:
+    """Card Precision@k: of the k cards with the highest score of each day, the share with a fraud that day; day mean.
+
+    All arrays (n,), one row a transaction. A card whose fraud is found on one day is blocked: it is not offered on
+    later days, nor counted (Le Borgne et al. 2022, Reproducible Machine Learning for Credit Card Fraud Detection, ch.
+    4, CP@k). `caught`, columns day and card, blocks cards from the day after on: frauds known from before the test
+    part. Raises CourseError unless k is at least 1.
+    """
+    actual, score = _check(actual, score)
+    if k < 1 or len(day) != len(actual) or len(card) != len(actual):
+        raise CourseError("card_precision_at needs k of at least 1, and a day and a card for every score.")
+    rows = pd.DataFrame({"day": np.asarray(day), "card": np.asarray(card), "actual": actual, "score": score})
+    cards = rows.groupby(["day", "card"], as_index=False).agg(actual=("actual", "max"), score=("score", "max"))
+    blocked = set() if caught is None else set(caught["card"][caught["day"] < cards["day"].min()])
+    precisions = []
+    for _, today in cards.groupby("day"):  # what is found today decides who is offered tomorrow
+        offered = today[~today["card"].isin(blocked)].nlargest(k, "score")
+        precisions.append(offered["actual"].sum() / k)
+        blocked |= set(offered["card"][offered["actual"] == 1])
+    return float(np.mean(precisions))
+
+
+def recall_at_budget(period: np.ndarray, actual: np.ndarray, score: np.ndarray, budget: int) -> float:
+    """Share of all ones among the `budget` highest scores of each period (a team's day, say), in [0, 1].
+
+    Arrays (n,); within a period ties are broken by position. Raises CourseError unless budget is at least 1.
+    """
+    actual, score = _check(actual, score)
+    if budget < 1 or len(period) != len(actual):
+        raise CourseError("recall_at_budget needs a budget of at least 1 and a period for every score.")
+    rank = pd.Series(-score).groupby(np.asarray(period)).rank(method="first").to_numpy()
+    return float(actual[rank <= budget].sum() / actual.sum())
+
+
+def best_threshold(actual: np.ndarray, score: np.ndarray, *, false_positive: float, false_negative: float) -> float:
+    """The score from which on (>=) to decide for 1, so that `expected_cost` is least; infinite if never pays.
+
+    Choose it on validation data: on the rows it is scored on it flatters. Ties in cost go to the highest threshold.
+    For true probabilities it nears false_positive / (false_positive + false_negative) (Elkan 2001, IJCAI, eq. 2).
+    """
+    actual, score = _check(actual, score)
+    order = np.argsort(-score, kind="stable")
+    last_of_tie = np.append(np.diff(score[order]) != 0, True)
+    hits = np.cumsum(actual[order])[last_of_tie]
+    alarms = np.flatnonzero(last_of_tie) + 1 - hits
+    cost = np.append(actual.sum() * false_negative, alarms * false_positive + (actual.sum() - hits) * false_negative)
+    return float(np.append(np.inf, score[order][last_of_tie])[np.argmin(cost)])
+
+
+def group_rates(
+    actual: np.ndarray, decision: np.ndarray, group: np.ndarray, probability: np.ndarray | None = None
+) -> pd.DataFrame:
+    """What a decision (1 = treated as positive) does to each group: one row a group.
+
+    Columns: n; positives (share of ones in truth); selected (share of ones decided); true_positive_rate,
+    false_positive_rate; precision (share of ones in truth among those selected); with `probability` also
+    mean_probability, to hold against positives (calibration within groups). NaN where a group offers no case. The
+    rates of Hardt, Price and Srebro (2016, arXiv:1610.02413) and of Kleinberg, Mullainathan and Raghavan (2016,
+    arXiv:1609.05807).
+    """
+    actual, decision = _check(actual, decision)
+    if not np.isin(decision, (0, 1)).all() or len(group) != len(actual):
+        raise CourseError("group_rates needs decisions of 0 and 1, and a group for every row.")
+    rows = pd.DataFrame({"positives": actual, "selected": decision})
+    rows["true_positive_rate"] = np.where(actual == 1, decision, np.nan)
+    rows["false_positive_rate"] = np.where(actual == 0, decision, np.nan)
+    rows["precision"] = np.where(decision == 1, actual, np.nan)
+    if probability is not None:
+        rows["mean_probability"] = _check(actual, probability)[1]
+    by_group = rows.groupby(pd.Series(np.asarray(group), name="group"), observed=True)
+    table = by_group.mean()
+    table.insert(0, "n", by_group.size())
+    return table
+
+
+def demographic_parity_difference(decision: np.ndarray, group: np.ndarray) -> float:
+    """Largest less smallest share of ones decided among the groups, in [0, 1], 0 is parity (Dwork et al. 2012,
+    arXiv:1104.3913; the difference as in Fairlearn).
+    """
+    share = pd.Series(np.asarray(decision, dtype=float)).groupby(np.asarray(group)).mean()
+    return float(share.max() - share.min())
+
+
+def equal_opportunity_difference(actual: np.ndarray, decision: np.ndarray, group: np.ndarray) -> float:
+    """Largest less smallest true-positive rate among the groups, in [0, 1] (Hardt, Price and Srebro 2016).
+
+    "Positive" is whatever is coded 1: pass 1 = repays, 1 = granted to ask for equal chances of the good.
+    """
+    rate = group_rates(actual, decision, group)["true_positive_rate"]
+    return float(rate.max() - rate.min())
+
+
+def corrected_t_test(differences: np.ndarray, test_share: float) -> TestResult:
+    """Paired t-test over the rounds of repeated cross-validation, its variance corrected for shared training rows.
+
+    differences (k,): score of a less score of b, one a round; test_share: n_test / n_train (1/9 for ten folds).
+    Variance s² (1/k + n_test/n_train) (Nadeau and Bengio 2003, Machine Learning 52; Bouckaert and Frank 2004, PAKDD).
+    """
+    d = np.asarray(differences, dtype=float)
+    if d.ndim != 1 or len(d) < 2 or not np.isfinite(d).all() or test_share <= 0:
+        raise CourseError("corrected_t_test needs at least two finite differences and a test_share above 0.")
+    mean, variance = float(d.mean()), float(d.var(ddof=1) * (1 / len(d) + test_share))
+    if variance <= 1e-18:
+        return TestResult(0.0 if abs(mean) < 1e-9 else float(np.copysign(np.inf, mean)), float(abs(mean) < 1e-9), mean)
+    statistic = mean / variance**0.5
+    return TestResult(statistic, float(2 * stats.t.sf(abs(statistic), len(d) - 1)), mean)
 
 
 def _placements(actual: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

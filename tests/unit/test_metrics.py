@@ -1,7 +1,15 @@
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
-from sklearn.metrics import r2_score, roc_auc_score, roc_curve
+from sklearn.metrics import (
+    average_precision_score,
+    brier_score_loss,
+    confusion_matrix,
+    r2_score,
+    roc_auc_score,
+    roc_curve,
+)
 
 from helpers.errors import CourseError
 from helpers.metrics import classifier, forecast, trading
@@ -135,3 +143,77 @@ def test_expected_max_sharpe_is_luck_s_best():
     sharpes = np.array([trading.sharpe(r) for r in luck])
     best = luck[sharpes.argmax()]
     assert trading.probabilistic_sharpe(best) > 0.95 > trading.deflated_sharpe(best, sharpes)
+
+
+@pytest.mark.parametrize("score", [SCORE, TIED, np.zeros(500)])
+def test_average_precision_equals_sklearn_ties_included(score):
+    assert classifier.average_precision(LABELS, score) == pytest.approx(average_precision_score(LABELS, score))
+
+
+def test_brier_equals_sklearn_and_refuses_scores_that_are_no_probabilities():
+    p = 1 / (1 + np.exp(-SCORE))
+    assert classifier.brier(LABELS, p) == pytest.approx(brier_score_loss(LABELS, p))
+    with pytest.raises(CourseError, match="between 0 and 1"):
+        classifier.brier(LABELS, SCORE)
+
+
+def test_card_precision_blocks_what_was_found():
+    # Day 1: cards a, b, c; the two best are a (fraud) and b. Day 2: a is blocked although it scores highest.
+    day, card = np.array([1, 1, 1, 1, 2, 2, 2, 2]), np.array(list("aabcabcd"))
+    actual = np.array([0, 1, 0, 0, 1, 0, 1, 1])
+    score = np.array([0.1, 0.9, 0.8, 0.2, 0.99, 0.1, 0.5, 0.7])
+    assert classifier.card_precision_at(day, card, actual, score, k=2) == pytest.approx((1 / 2 + 2 / 2) / 2)
+    assert classifier.card_precision_at(day, card, actual, score, k=4) == pytest.approx((1 / 4 + 2 / 4) / 2)
+    known = pd.DataFrame({"day": [0], "card": ["a"]})  # a was caught before: day 1 offers b and c only
+    assert classifier.card_precision_at(day, card, actual, score, k=2, caught=known) == pytest.approx((0 + 1) / 2)
+    with pytest.raises(CourseError):
+        classifier.card_precision_at(day, card, actual, score, k=0)
+
+
+def test_recall_at_budget_by_hand():
+    period, actual = np.array([1, 1, 1, 2, 2, 2]), np.array([1, 0, 1, 0, 1, 0])
+    score = np.array([0.9, 0.8, 0.1, 0.3, 0.2, 0.1])
+    found = [classifier.recall_at_budget(period, actual, score, b) for b in (1, 2, 3)]
+    assert found == pytest.approx([1 / 3, 2 / 3, 1])
+
+
+@pytest.mark.parametrize("score", [SCORE, TIED])
+@pytest.mark.parametrize("costs", [(1, 5), (5, 1), (1, 1000), (1000, 1)])
+def test_best_threshold_is_the_best_of_all(score, costs):
+    costs = dict(zip(("false_positive", "false_negative"), costs, strict=True))
+    best = classifier.best_threshold(LABELS, score, **costs)
+    everywhere = [np.inf, *np.unique(score)]
+    least = min(classifier.expected_cost(LABELS, (score >= t).astype(int), **costs) for t in everywhere)
+    assert classifier.expected_cost(LABELS, (score >= best).astype(int), **costs) == pytest.approx(least)
+
+
+def test_best_threshold_of_true_probabilities_nears_the_closed_form():
+    p = np.random.default_rng(4).uniform(size=400_000)
+    y = (np.random.default_rng(5).uniform(size=p.size) < p).astype(int)
+    assert classifier.best_threshold(y, p, false_positive=1, false_negative=5) == pytest.approx(1 / 6, abs=0.02)
+
+
+def test_group_rates_against_sklearn_confusion_matrices():
+    group = np.where(np.arange(500) % 3 == 0, "x", "y")
+    decision = (SCORE > 0.5).astype(int)
+    p = 1 / (1 + np.exp(-SCORE))
+    table = classifier.group_rates(LABELS, decision, group, p)
+    for name in "xy":
+        here = group == name
+        tn, fp, fn, tp = confusion_matrix(LABELS[here], decision[here]).ravel()
+        wanted = [here.sum(), (tp + fn) / here.sum(), (tp + fp) / here.sum(), tp / (tp + fn), fp / (fp + tn)]
+        assert table.loc[name].tolist() == pytest.approx([*wanted, tp / (tp + fp), p[here].mean()])
+    gaps = table.loc["x"] - table.loc["y"]
+    assert classifier.demographic_parity_difference(decision, group) == pytest.approx(abs(gaps["selected"]))
+    opportunity = classifier.equal_opportunity_difference(LABELS, decision, group)
+    assert opportunity == pytest.approx(abs(gaps["true_positive_rate"]))
+
+
+def test_corrected_t_test_by_hand_size_and_limit():
+    d = np.random.default_rng(6).normal(0.01, 0.02, 15)
+    assert classifier.corrected_t_test(d, 1e-12).pvalue == pytest.approx(stats.ttest_1samp(d, 0).pvalue)
+    corrected = classifier.corrected_t_test(d, 1 / 4)
+    assert corrected.statistic == pytest.approx(d.mean() / np.sqrt((1 / 15 + 1 / 4) * d.var(ddof=1)))
+    assert classifier.corrected_t_test(np.zeros(5), 0.25).pvalue == 1
+    with pytest.raises(CourseError):
+        classifier.corrected_t_test(np.array([0.1]), 0.25)
