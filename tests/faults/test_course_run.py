@@ -133,7 +133,10 @@ def test_no_card_from_quick_or_stand_in(tree):
 
 
 def start(*arguments):
-    return subprocess.Popen([*COURSE, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    if os.name == "posix":  # a background job of a shell ignores Ctrl-C, and so does all that it starts
+        process["preexec_fn"] = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)
+    return subprocess.Popen([*COURSE, *arguments], **process)
 
 
 def until_running(tree, process):
