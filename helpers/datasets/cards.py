@@ -64,7 +64,7 @@ def _table(table: str, frame: pd.DataFrame) -> list[str]:
         label = f"`{names[0]}`" if len(names) == 1 else f"`{names[0]}` … `{names[-1]}` ({len(names)})"
         if len(names) > 1:
             values = _span(frame[names].min().min(), frame[names].max().max())
-        lines.append(f"| {label} | {kind} | {gaps or '–'} | {values} |")
+        lines.append(f"| {label} | {kind} | {f'{gaps:,}' if gaps else '–'} | {values} |")
     return [*lines, ""]
 
 
@@ -77,14 +77,16 @@ def _describe(values: pd.Series) -> tuple[str, int, str]:
         return (
             "category",
             gaps,
-            levels if len(counts) <= 12 else f"{len(counts)} levels, {counts.min()} to {counts.max()} rows each",
+            levels if len(counts) <= 12 else f"{len(counts)} levels, {counts.min():,} to {counts.max():,} rows each",
         )
     if pd.api.types.is_integer_dtype(values) and values.nunique() > 1 and values.max() - values.min() <= 12:
         return str(values.dtype), gaps, "; ".join(f"{v}: {n:,}" for v, n in values.value_counts().sort_index().items())
     if pd.api.types.is_numeric_dtype(values):
         return str(values.dtype), gaps, _span(values.min(), values.max())
+    if pd.api.types.is_datetime64_any_dtype(values):
+        return "time", gaps, f"{values.min():%Y-%m-%d %H:%M} to {values.max():%Y-%m-%d %H:%M}"
     lengths = values.str.len()
-    return "text", gaps, f"{values.nunique():,} different, {lengths.min()} to {lengths.max()} characters"
+    return "text", gaps, f"{values.nunique():,} different, {lengths.min():.0f} to {lengths.max():.0f} characters"
 
 
 def _span(low: float, high: float) -> str:

@@ -37,9 +37,10 @@ class Column:
     """What a column must be: its kind, its range or levels, and how many of its cells are missing."""
 
     kind: str
-    """float64, int64, int8, uint8, category or text."""
-    low: float = float("-inf")
-    high: float = float("inf")
+    """float64, int64, int8, uint8, time, category or text."""
+    low: float | date = float("-inf")
+    high: float | date = float("inf")
+    """The last day, of a time: it may fall anywhere in it."""
     missing: int = 0
     levels: tuple[str, ...] = ()
 
@@ -125,11 +126,12 @@ def _columns(text: str) -> dict[str, Column]:
     columns = {}
     for line in re.sub(r"\n +", " ", text.strip()).split("\n"):
         words, what = line.split(": ", 1)
-        if number := re.fullmatch(r"(\w+) (\S+)\.\.(\S+?)(?:, (\d+) missing)?", what):
-            kind, low, high, missing = number.groups()
-            column = Column(kind, float(low), float(high), int(missing or 0))
-        elif what == "text":
-            column = Column("text")
+        if span := re.fullmatch(r"(\w+) (\S+)\.\.(\S+?)(?:, (\d+) missing)?", what):
+            kind, low, high, missing = span.groups()
+            number = date.fromisoformat if kind == "time" else float
+            column = Column(kind, number(low), number(high), int(missing or 0))
+        elif text := re.fullmatch(r"text(?:, (\d+) missing)?", what):
+            column = Column("text", missing=int(text[1] or 0))
         else:
             column = Column("category", levels=tuple(what.split(" | ")))
         for word in words.split():

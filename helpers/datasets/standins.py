@@ -21,6 +21,7 @@ SHARES = {
     "bank_marketing": 0.115,
     "banknote": 0.445,
     "ulb_creditcard": 0.091,
+    "bank_churners": 0.1607,
 }
 """Share of ones in the label of each set that has one."""
 
@@ -35,6 +36,8 @@ def make(entry: Dataset, table: str) -> pd.DataFrame:
         frame = _digits(wanted, rng)
     elif entry.name == "banking77":
         frame = _messages(wanted, rng)
+    elif entry.name == "online_retail":
+        frame = _invoices(wanted, rng)
     else:
         frame = _people(wanted, SHARES.get(entry.name, 0.5), rng)
     for name, column in wanted.columns.items():
@@ -163,3 +166,32 @@ def _messages(table: Table, rng: np.random.Generator) -> pd.DataFrame:
     ]
     splits = np.where(np.arange(table.rows) < 10_003, "train", "test").astype(object)
     return pd.DataFrame({"text": texts, "intent": intents, "split": splits})
+
+
+def _invoices(table: Table, rng: np.random.Generator) -> pd.DataFrame:
+    """Invoices of customers who buy at their own rates until they leave; one in seven is cancelled again in part."""
+    n, shop, columns = 25_900, 4_372, table.columns
+    first, days = np.datetime64(columns["time"].low, "m"), (columns["time"].high - columns["time"].low).days
+    start, stay, rate = rng.uniform(0, 300, shop), rng.exponential(250, shop), rng.gamma(0.7, 1, shop)
+    customer = rng.choice(shop, n, p=rate / rate.sum())
+    day = start[customer] + rng.uniform(size=n) * np.minimum(stay, days - start)[customer]
+    order = np.argsort(day)
+    customer, minute = customer[order], (day[order] * 1440).astype(int)
+    cancelled = rng.uniform(size=n) < 0.148
+    weight = rng.gamma(0.6, 1, n) * np.where(cancelled, 0.1, 1.0)
+    row = np.sort(np.r_[np.arange(n), rng.choice(n, table.rows - n, p=weight / weight.sum())])
+    item = np.minimum(rng.exponential(600, table.rows).astype(int), 3_900)
+    amount = np.ceil(rng.lognormal(1.2, 1.2, table.rows)).astype(int)
+    levels = np.array(columns["country"].levels, dtype=object)
+    return pd.DataFrame(
+        {
+            "invoice": np.array([f"{'C' if c else ''}{536_365 + i}" for i, c in enumerate(cancelled)], object)[row],
+            "stock_code": np.array([f"{10_000 + i}" if i else "POST" for i in range(3_901)], object)[item],
+            "description": np.array([f"ITEM {i}" if i else "POSTAGE" for i in range(3_901)], object)[item],
+            "quantity": np.where(cancelled[row], -amount, amount),
+            "time": (first + minute[row]).astype("datetime64[s]"),
+            "unit_price": rng.lognormal(0.8, 0.7, 3_901).round(2)[item],
+            "customer_id": 12_346.0 + customer[row],
+            "country": levels[np.minimum(rng.exponential(0.5, shop).astype(int), len(levels) - 1)][customer[row]],
+        }
+    )

@@ -10,6 +10,7 @@ import os
 import signal
 import subprocess
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -388,6 +389,15 @@ EDITS = [  # set, table, what is replaced by what in one of its files, what the 
     ("taiwan_default", "clients", b"X5,", b"AGE,", "has no column 'X5'"),
     ("skfolio", "prices", b"MSFT", b"MSFX", r"has no column 'MSFT' \(found 'MSFX' instead\)"),
     ("cc_general", "customers", b"TENURE", b"MONTHS", r"has no column 'tenure' \(found 'months' instead\)"),
+    ("bank_churners", "customers", b"Attrition_Flag", b"Attrited", "has no column 'Attrition_Flag'"),
+    ("bank_churners", "customers", b"Existing Customer", b"Customer", "column 'churned' is not a number in row 0"),
+    (
+        "bank_churners",
+        "customers",
+        b"Total_Trans_Ct",
+        b"Trans_Ct",
+        r"has no column 'total_trans_ct' \(found 'trans_ct'",
+    ),
     ("treasury_h15", "yields", b'Period","RIFLGFCM01_N.B', b'Period","DGS1MO', "has no column 'RIFLGFCM01_N.B'"),
     ("fama_french", "industries5", b"HiTec", b"Tech", "has no column 'hitec'"),
     ("banking77", "messages", b"card_arrival", b"card_lost", "column 'intent' has the unknown value 'card_lost'"),
@@ -420,6 +430,53 @@ def test_a_column_dropped_from_a_file_inside_zips(mirror_folder):
     packed = pack("bank.zip", pack("other.csv", b"a;b"))
     with pytest.raises(DataError, match=r"cannot be read .*bank\.csv"):
         parsers.parse(entry, "bank", {"bank+marketing.zip": packed})
+
+
+RETAIL = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country"
+LINE = "536365,85123A,HEART,6,2010-12-01 08:26:00,2.55,17850.0,France"
+
+
+@pytest.mark.parametrize(
+    ("days", "message"),
+    [
+        ([f"{RETAIL}\n{LINE}"], "has 1 rows instead of 541,909"),
+        ([f"{RETAIL}\n{LINE}", f"{RETAIL.lower()}\n{LINE}"], "2 daily files with 2 different headers"),
+        ([f"{RETAIL.replace('UnitPrice', 'Price')}\n{LINE}"], "has no column 'UnitPrice'"),
+        ([f"{RETAIL}\n{LINE.replace('12-01', '13-01')}"], "column 'time' is not a date in row 0: '2010-13-01"),
+        ([], "0 daily files"),
+    ],
+)
+def test_daily_files_in_a_tar(days, message):
+    members = {f"by-day/{i}.csv": text.encode() for i, text in enumerate(days)}
+    content = {"online_retail_by_day.tar.gz": tar_gz(members)}
+    with pytest.raises(DataError, match=message):
+        parsers.parse(datasets.info("online_retail"), "lines", content)
+
+
+def test_a_tar_cannot_write_link_or_swell(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert parsers._untar(tar_gz({"../../evil.csv": b"x"}, link="b.csv"), 1 << 20) == {"../../evil.csv": b"x"}
+    assert not list(tmp_path.iterdir()) and not (tmp_path.parent / "evil.csv").exists(), "nothing is written"
+    bomb = {"online_retail_by_day.tar.gz": tar_gz({"zeros.csv": bytes(65 << 20)})}
+    with pytest.raises(DataError, match="unpacks to more than 67,108,864 bytes"):
+        parsers.parse(datasets.info("online_retail"), "lines", bomb)
+    for damaged in (gzip.compress(b"no tar" * 200), b"no gzip"):
+        with pytest.raises(DataError, match=r"online_retail, table lines .*: cannot be read"):
+            parsers.parse(datasets.info("online_retail"), "lines", {"online_retail_by_day.tar.gz": damaged})
+
+
+def tar_gz(members: dict[str, bytes], link: str = "") -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz", compresslevel=1) as tar:
+        for name, content in members.items():
+            head = tarfile.TarInfo(name)
+            head.size = len(content)
+            tar.addfile(head, io.BytesIO(content))
+        if link:
+            head = tarfile.TarInfo(link)
+            head.type, head.linkname = tarfile.SYMTYPE, "/etc/passwd"
+            tar.addfile(head)
+    return buffer.getvalue()
 
 
 def pack(name: str, content: bytes) -> bytes:

@@ -177,6 +177,27 @@ def test_banknote(load):
     assert frame.iloc[0].tolist() == [3.6216, 8.6661, -2.8073, -0.44699, 0]
 
 
+def test_online_retail(load):
+    frame = load("online_retail")
+    assert frame["invoice"].nunique() == 25_900 and frame["customer_id"].nunique() == 4_372
+    assert (frame["quantity"] * frame["unit_price"]).sum() == pytest.approx(9_747_747.934)
+    assert (frame["quantity"] < 0).sum() == 10_624 and frame["time"].is_monotonic_increasing
+    assert frame["invoice"].str.startswith("C").sum() == 9_288
+    first = frame.iloc[0]
+    assert (first["invoice"], first["stock_code"], first["customer_id"]) == ("536365", "85123A", 17850)
+    assert (first["time"], first["unit_price"]) == (pd.Timestamp("2010-12-01 08:26"), 2.55)
+
+
+def test_bank_churners(load):
+    frame = load("bank_churners")
+    assert frame["churned"].sum() == 1_627 and frame["clientnum"].is_unique
+    assert not [name for name in frame if "naive" in name], "two columns of the file are made with the label"
+    unknown = {name: int((frame[name] == "Unknown").sum()) for name in frame.select_dtypes("category")}
+    assert {name: n for name, n in unknown.items() if n} == {
+        "education_level": 1_519, "marital_status": 749, "income_category": 1_112
+    }  # fmt: skip
+
+
 def test_mnist(load):
     frame = load("mnist_test")
     assert frame["label"].value_counts().sort_index().tolist() == [
