@@ -29,7 +29,7 @@ def load(name: str, table: str | None = None, *, allow_sample: bool = False) -> 
     source could be reached and a stand-in of the same columns was made up instead, under a banner. Raises CourseError
     for an unknown name or table, DataError for files that are wrong or damaged beyond repair.
     """
-    from helpers.datasets import parsers
+    from helpers.datasets import parsed, parsers
 
     entry = info(name)
     table = pick_table(entry, table)
@@ -40,7 +40,10 @@ def load(name: str, table: str | None = None, *, allow_sample: bool = False) -> 
         raise DataError(f"{name}, table {table} is only a sample: ask for it with load({name!r}, allow_sample=True).")
     files = [entry.file(path) for path in entry.tables[table].files]
     try:
-        content = {file.path: obtain(entry, file) for file in files}
+        frame = parsed.read(entry, table)
+        if frame is None:
+            frame = parsers.parse(entry, table, {file.path: obtain(entry, file) for file in files})
+            parsed.keep(entry, table, frame)
     except Unreachable as problem:
         if samples and table not in samples:
             raise DataError(
@@ -53,7 +56,7 @@ def load(name: str, table: str | None = None, *, allow_sample: bool = False) -> 
         print(_banner(name, table, problem))
         frame, origin, hashes = standins.make(entry, table), "simulated", {}
     else:
-        frame, origin = parsers.parse(entry, table, content), "sample" if table in samples else "real"
+        origin = "sample" if table in samples else "real"
         hashes = {file.path: file.sha256 for file in files}
     if origin == "sample":
         print(f"note: {name} is a SAMPLE ({len(frame):,} of {entry.rows:,} rows): {_sample_fault(entry)}")
