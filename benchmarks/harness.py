@@ -1,0 +1,113 @@
+"""Time our way and the alternatives in turn (A B A B …), several times; medians, spreads and ratios. No timed tests."""
+
+from __future__ import annotations
+
+import gc
+import importlib.util
+import statistics
+import time
+import tracemalloc
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+
+OURS = "ours"
+
+
+@dataclass
+class Result:
+    """One comparison: seconds of every way, one number a round, and the goals that were set for it."""
+
+    name: str
+    seconds: dict[str, list[float]]
+    rows: int = 0
+    goals: list[dict] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def median(self, way: str = OURS) -> float:
+        """Median seconds of one way."""
+        return statistics.median(self.seconds[way])
+
+    def faster_than(self, way: str) -> float:
+        """How many times faster we are: the median over the rounds of (its seconds / ours), so that drift cancels."""
+        pairs = zip(self.seconds[way], self.seconds[OURS], strict=True)
+        return statistics.median(theirs / ours for theirs, ours in pairs)
+
+    def goal(self, text: str, value: float, *, low: float = -float("inf"), high: float = float("inf")) -> None:
+        """Record a goal and whether it was met."""
+        self.goals.append({"text": text, "value": value, "met": low <= value <= high})
+
+    def at_least(self, times: float, way: str) -> None:
+        """Goal: at least `times` times as fast as `way`, where that was measured."""
+        if way in self.seconds:
+            self.goal(f"≥ {times:g} × as fast as {way}", self.faster_than(way), low=times)
+
+    def at_most(self, times: float, way: str) -> None:
+        """Goal: at most `times` times the seconds of `way`, where that was measured."""
+        if way in self.seconds:
+            self.goal(f"≤ {times:g} × the time of {way}", 1 / self.faster_than(way), high=times)
+
+    def to_dict(self) -> dict:
+        """What goes into the report."""
+        stats = {way: {"median": statistics.median(s), "min": min(s), "max": max(s)} for way, s in self.seconds.items()}
+        return asdict(self) | {"summary": stats}
+
+
+def compare(name: str, ways: dict[str, Callable[[], object]], *, repeats: int = 5, rows: int = 0) -> Result:
+    """Run every way once to warm up, then all in turn `repeats` times. The first way is ours."""
+    if next(iter(ways)) != OURS:
+        raise ValueError("the first way must be 'ours'")
+    seconds: dict[str, list[float]] = {way: [] for way in ways}
+    for way in ways.values():
+        way()
+    for _ in range(repeats):
+        for label, way in ways.items():
+            gc.collect()
+            started = time.perf_counter()
+            way()
+            seconds[label].append(time.perf_counter() - started)
+    return Result(name, seconds, rows)
+
+
+def once(way: Callable[[], object]) -> float:
+    """Seconds of a single run, for what is too slow to repeat."""
+    started = time.perf_counter()
+    way()
+    return time.perf_counter() - started
+
+
+def peak_mb(way: Callable[[], object]) -> float:
+    """Largest memory that Python and NumPy allocate during a run, in MB (timed apart: tracing slows)."""
+    gc.collect()
+    tracemalloc.start()
+    way()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return peak / 1e6
+
+
+def installed(*packages: str) -> bool:
+    """Whether all packages of an alternative are here; says so when not."""
+    missing = [package for package in packages if importlib.util.find_spec(package) is None]
+    if missing:
+        print(f"  skipped: {', '.join(missing)} not installed")
+    return not missing
+
+
+def slope(name: str, make: Callable[[float], tuple[Callable[[], object], int]], scales: tuple = (1, 10, 100)) -> Result:
+    """Time per row at growing sizes; `make(scale)` gives what to run and its rows. Goal: it stays flat.
+
+    The slope is that of log(seconds) on log(rows) between the first and the last size: 1 means flat time per row.
+    """
+    import math
+
+    points, notes = [], []
+    for scale in scales:
+        way, rows = make(scale)
+        way()
+        seconds = min(once(way) for _ in range(3))
+        points.append((rows, seconds))
+        notes.append(f"{rows:,} rows: {1e9 * seconds / rows:,.0f} ns a row, peak {peak_mb(way):,.0f} MB")
+    (r0, s0), (r1, s1) = points[0], points[-1]
+    result = Result(f"{name}, by size", {OURS: [s for _, s in points]}, r1, notes=notes)
+    result.goal("slope of log time on log rows ≤ 1.1", math.log(s1 / s0) / math.log(r1 / r0), high=1.1)
+    return result
