@@ -50,6 +50,40 @@ def assert_no_lookahead(
                     )
 
 
+def assert_labels_arrived(
+    feature_fn: Callable[[pd.DataFrame], pd.DataFrame | pd.Series | np.ndarray],
+    frame: pd.DataFrame,
+    *,
+    label: str,
+    day: str,
+    label_day: str,
+    cuts: int = 3,
+    atol: float = 1e-9,
+) -> None:
+    """Turn over the labels that have not arrived and demand that the features of that day, and before it, stay.
+
+    `frame` (n, k), oldest row first, has a 0/1 column `label` and whole numbers `day` (of the row) and `label_day` (on
+    which its label is known). A label of yesterday lies in the past, so assert_no_lookahead lets it pass; where labels
+    come late it is a leak all the same. Raises LeakError that names the first column and row that changed,
+    CourseError for features of another length.
+    """
+    before = _features(feature_fn, frame)
+    days = frame[day].to_numpy()
+    for cut in np.linspace(0.4, 0.9, cuts):
+        today = days[int(len(frame) * cut)]
+        unknown = (frame[label_day] > today).to_numpy()
+        after = _features(feature_fn, frame.assign(**{label: frame[label].where(~unknown, 1 - frame[label])}))
+        for column in before.columns:
+            moved = ~_same(before[column].to_numpy(), after[column].to_numpy(), atol) & (days <= today)
+            if moved.any():
+                first = int(np.flatnonzero(moved)[0])
+                raise LeakError(
+                    f"Label that has not arrived in feature {column!r}: its value in row {first} (day {days[first]}) "
+                    f"changed when labels that arrive after day {today} were turned over. Delay the labels that it "
+                    "uses."
+                )
+
+
 def assert_fitted_on(transformer: Any, train: Any, *, atol: float = 1e-6) -> None:
     """Check that a fitted scikit-learn `transformer` or scaler learned from `train` (n, k) and from nothing else.
 

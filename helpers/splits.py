@@ -83,6 +83,39 @@ def walk_forward(
     ]
 
 
+def prequential(
+    day: np.ndarray, *, start: int, train: int, validate: int, test: int, delay: int, step: int | None = None
+) -> list[Fold]:
+    """Folds for outcomes that become known late, as in fraud detection: each tested on days that nothing has touched.
+
+    day (n,): the day of each row, ascending. The first test part begins on day `start`, later ones every `step` days
+    (default: `test`), as long as whole test parts fit. All parts are numbers of days: before the test lie `delay` days
+    whose labels are not known yet and are left out, before them `validate` and before that `train` days (Dal Pozzolo
+    et al. 2018, IEEE TNNLS 29(8); Le Borgne et al. 2022, ch. 5). Raises CourseError for days out of order, a start too
+    early, or a part without rows.
+    """
+    day, step = np.asarray(day), test if step is None else step
+    if min(train, validate, test, step) < 1 or delay < 0:
+        raise CourseError("prequential needs parts and step of at least 1 day, and a delay of at least 0.")
+    if len(day) == 0 or (np.diff(day) < 0).any():
+        raise CourseError("prequential needs the rows in order of time, oldest first: sort them by day.")
+    before = start - delay - validate - train
+    if before < day[0] or start + test > day[-1] + 1:
+        raise CourseError(
+            f"No fold fits: train, validate and delay before day {start} begin on day {before}, the test ends with day "
+            f"{start + test - 1}, and the rows cover days {day[0]} to {day[-1]}."
+        )
+    folds = []
+    for first in range(start, int(day[-1]) + 2 - test, step):
+        known = first - delay
+        edges = np.searchsorted(day, [known - validate - train, known - validate, known, first, first + test])
+        fold = Fold(*(np.arange(edges[i], edges[i + 1]) for i in (0, 1, 3)))
+        if min(map(len, (fold.train, fold.validate, fold.test))) == 0:
+            raise CourseError(f"The fold whose test begins on day {first} has a part without rows.")
+        folds.append(fold)
+    return folds
+
+
 def _fold(n: int, begin: int, validate: int, test: int, end: int, purge: int, embargo: int = 0) -> Fold:
     fold = Fold(np.arange(begin, validate - purge), np.arange(validate, test - purge - embargo), np.arange(test, end))
     if min(map(len, (fold.train, fold.validate, fold.test))) == 0:
