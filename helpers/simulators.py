@@ -75,14 +75,34 @@ def garch11(
     if min(omega, alpha, beta) < 0 or omega == 0 or 3 * alpha**2 + 2 * alpha * beta + beta**2 >= 1:
         raise CourseError("garch11 needs omega > 0, alpha, beta >= 0 and 3 alpha² + 2 alpha beta + beta² < 1.")
     shocks = np.random.default_rng(seed).standard_normal(n + burn)
-    r, h = np.empty(n + burn), np.empty(n + burn)
-    previous = omega / (1 - alpha - beta)
-    for t, shock in enumerate(shocks.tolist()):  # a true recursion: the one loop over time in this course's hot paths
-        h[t] = previous
-        r[t] = shock * previous**0.5
-        previous = omega + alpha * r[t] ** 2 + beta * previous
+    # h_t = omega + (alpha e²_{t-1} + beta) h_{t-1} is linear in h: a recurrence with known factors
+    h = _recurrence(alpha * shocks[:-1] ** 2 + beta, omega, omega / (1 - alpha - beta))
+    r = np.sqrt(h) * shocks
     r, h = r[burn:], h[burn:]
     return World(r, r**2, h, alpha**2 / (1 - 2 * alpha * beta - beta**2))
+
+
+def _recurrence(factor: np.ndarray, constant: float, first: float) -> np.ndarray:
+    """h_0 = first, h_t = constant + factor_{t-1} h_{t-1}; shape (len(factor) + 1,).
+
+    Stretches of about sqrt(n) steps are run side by side from zero and from one; a short loop joins them.
+    """
+    width = int(np.ceil(len(factor) ** 0.5)) or 1
+    rows = -(-len(factor) // width)
+    gain = np.zeros(rows * width)
+    gain[: len(factor)] = factor
+    gain = np.ascontiguousarray(gain.reshape(rows, width).T)
+    level = np.full((width, rows), constant)
+    for step in range(1, width):  # all stretches take the step together
+        level[step] += gain[step] * level[step - 1]
+        gain[step] *= gain[step - 1]
+    starts = np.empty(rows)
+    for row, (plus, times) in enumerate(zip(level[-1].tolist(), gain[-1].tolist(), strict=True)):
+        starts[row] = first
+        first = plus + times * first
+    gain *= starts
+    level += gain
+    return np.concatenate([starts[:1], level.T.ravel()[: len(factor)]])
 
 
 def ohlc(world: World, *, start: float = 100.0, intraday: int = 78, seed: int = 7) -> pd.DataFrame:
