@@ -9,12 +9,11 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
-import io
 import json
 import os
 import platform
 import secrets
-import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -23,17 +22,22 @@ import pandas as pd
 from helpers.datasets.catalogue import Dataset
 from helpers.datasets.sources import locate
 
+START = 8
+"""Bytes before the description: a checksum of all that follows it, the description's length."""
+
 
 def read(entry: Dataset, table: str) -> pd.DataFrame | None:
     """The kept table, or None when there is none that fits."""
     try:
-        with np.load(_place(entry, table), allow_pickle=False) as archive:
-            head = json.loads(archive["head"].tobytes())
-            if head["made_from"] != _made_from(entry, table):
-                return None
-            arrays = {name: archive[name] for name in archive.files if name != "head"}
-        return _unpack(head, arrays)
-    except (OSError, EOFError, ValueError, KeyError, IndexError, TypeError, zipfile.BadZipFile):
+        raw = np.fromfile(_place(entry, table), np.uint8)
+        checksum, length = raw[:START].view(np.uint32).tolist()
+        if zlib.crc32(raw[4:]) != checksum:
+            return None
+        head = json.loads(raw[START : START + length].tobytes())
+        if head["made_from"] != _made_from(entry, table):
+            return None
+        return _unpack(head, raw[START + length :])
+    except (OSError, ValueError, KeyError, IndexError, TypeError):
         return None
 
 
@@ -43,10 +47,10 @@ def keep(entry: Dataset, table: str, frame: pd.DataFrame) -> None:
     part = target.with_name(f".{target.name}~{platform.node()}~{os.getpid()}~{secrets.token_hex(4)}.part")
     try:
         head, arrays = _pack(frame)
-        head["made_from"] = _made_from(entry, table)
-        buffer = io.BytesIO()
-        np.savez(buffer, head=np.frombuffer(json.dumps(head).encode(), np.uint8), **arrays)
-        part.write_bytes(buffer.getvalue())
+        text = json.dumps(head | {"made_from": _made_from(entry, table)}).encode()
+        text += b" " * (-len(text) % 8)  # so that numbers begin at a multiple of eight bytes
+        body = b"".join([np.uint32(len(text)).tobytes(), text, *(array.tobytes() for array in arrays)])
+        part.write_bytes(np.uint32(zlib.crc32(body)).tobytes() + body)
         os.replace(part, target)
     except OSError:
         with contextlib.suppress(OSError):
@@ -54,7 +58,7 @@ def keep(entry: Dataset, table: str, frame: pd.DataFrame) -> None:
 
 
 def _place(entry: Dataset, table: str) -> Path:
-    return locate(entry, entry.file(entry.tables[table].files[0])).parent / f".{table}.npz"
+    return locate(entry, entry.file(entry.tables[table].files[0])).parent / f".{table}.table"
 
 
 def _made_from(entry: Dataset, table: str) -> list:
@@ -71,47 +75,57 @@ def _code() -> bytes:
     return here.read_bytes() + here.with_name("parsers.py").read_bytes()
 
 
-def _pack(frame: pd.DataFrame) -> tuple[dict, dict[str, np.ndarray]]:
-    """Columns of one dtype in one array (columns, rows); text and categories as codes into a list of values."""
-    columns, groups = [], {}
+def _pack(frame: pd.DataFrame) -> tuple[dict, list[np.ndarray]]:
+    """What the file says about the columns, and their numbers: widest first, those of one dtype side by side.
+
+    Text and categories become codes into a list of values, times whole numbers.
+    """
+    columns, arrays = [], []
+    if not isinstance(frame.index, pd.RangeIndex):
+        columns.append([frame.index.name, str(frame.index.dtype), "<i8", None])
+        arrays.append(frame.index.to_numpy().view(np.int64))
     for name in frame:
         values, words = frame[name], None
         if isinstance(values.dtype, pd.CategoricalDtype):
-            array, words = values.cat.codes.to_numpy(np.int16), list(values.cat.categories)
+            array, words = values.cat.codes.to_numpy(), list(values.cat.categories)
         elif pd.api.types.is_string_dtype(values.dtype):
             codes, words = pd.factorize(values)
             array, words = codes.astype(np.int32), list(words)
         else:
             array = values.to_numpy()
-        times = array.dtype.kind == "M"
-        group = groups.setdefault(array.view(np.int64).dtype.str if times else array.dtype.str, [])
-        columns.append([name, str(values.dtype), next(k for k, v in groups.items() if v is group), len(group), words])
-        group.append(array.view(np.int64) if times else array)
-    head = {"columns": columns, "index": None, "rows": len(frame)}
-    arrays = {name: np.stack(group) for name, group in groups.items()}
-    if not isinstance(frame.index, pd.RangeIndex):
-        head["index"] = [frame.index.name, str(frame.index.dtype)]
-        arrays["index"] = frame.index.to_numpy().view(np.int64)
-    return head, arrays
+            array = array.view(np.int64) if array.dtype.kind == "M" else array
+        columns.append([name, str(values.dtype), array.dtype.str, words])
+        arrays.append(array)
+    order = sorted(range(len(arrays)), key=lambda i: -arrays[i].itemsize)
+    head = {"columns": columns, "order": order, "rows": len(frame), "dated": len(columns) > frame.shape[1]}
+    return head, [arrays[i] for i in order]
 
 
-def _unpack(head: dict, arrays: dict[str, np.ndarray]) -> pd.DataFrame:
-    index = pd.RangeIndex(head["rows"])
-    if head["index"]:
-        index = pd.DatetimeIndex(arrays["index"].view(head["index"][1]), name=head["index"][0])
-    names = [name for name, *_ in head["columns"]]
-    kinds = {(dtype, group) for _, dtype, group, _, words in head["columns"] if words is None}
-    plain = all(words is None and not dtype.startswith("datetime") for _, dtype, _, _, words in head["columns"])
-    if plain and len(kinds) == 1:  # numbers of one kind, such as pixels: one block
-        [(_, kind)] = kinds
-        return pd.DataFrame(arrays[kind].T, index=index, columns=names, copy=False)
-    columns = {}
-    for name, dtype, group, row, words in head["columns"]:
-        array = arrays[group][row]
-        if dtype == "category":
-            columns[name] = pd.Categorical.from_codes(array, dtype=pd.CategoricalDtype(words), validate=False)
-        elif words is not None:
-            columns[name] = pd.array(np.array([*words, None], dtype=object)[array], dtype=dtype)
-        else:
-            columns[name] = array.view(dtype) if dtype.startswith("datetime") else array
-    return pd.DataFrame(columns, index=index, copy=False)
+def _unpack(head: dict, raw: np.ndarray) -> pd.DataFrame:
+    columns, rows, start, arrays = head["columns"], head["rows"], 0, {}
+    for i in head["order"]:
+        size = rows * np.dtype(columns[i][2]).itemsize
+        arrays[i] = raw[start : start + size].view(columns[i][2])
+        start += size
+    index = pd.RangeIndex(rows)
+    if head["dated"]:
+        index = pd.DatetimeIndex(arrays[0].view(columns[0][1]), name=columns[0][0])
+    dated = int(head["dated"])
+    names, kinds = [c[0] for c in columns[dated:]], {(c[1], c[3] is None) for c in columns[dated:]}
+    if len(kinds) == 1 and np.dtype(columns[-1][2]) == columns[-1][1]:  # numbers of one kind, such as pixels: one block
+        first = rows * 8 * dated
+        block = raw[first:start].view(columns[-1][2]).reshape(len(names), rows)
+        return pd.DataFrame(block.T, index=index, columns=names, copy=False)
+    frame = {name: _column(arrays[i], *columns[i][1:]) for i, name in enumerate(names, dated)}
+    return pd.DataFrame(frame, index=index, copy=False)
+
+
+def _column(array: np.ndarray, dtype: str, _: str, words: list | None):
+    if dtype == "category":
+        return pd.Categorical.from_codes(array, dtype=_levels(tuple(words)), validate=False)
+    if words is not None:
+        return pd.array(np.array([*words, None], dtype=object)[array], dtype=dtype)
+    return array.view(dtype) if dtype.startswith("datetime") else array
+
+
+_levels = functools.cache(pd.CategoricalDtype)

@@ -52,8 +52,8 @@ def publishers(monkeypatch, tmp_path, offline):
 
 
 def left_in(cache: Path) -> list[str]:
-    """All files of the cache but whole kept tables, .TABLE.npz."""
-    files = (path for path in cache.rglob("*") if path.is_file() and path.suffix != ".npz")
+    """All files of the cache but whole kept tables, .NAME.table."""
+    files = (path for path in cache.rglob("*") if path.is_file() and path.suffix != ".table")
     return sorted(str(path.relative_to(cache)) for path in files)
 
 

@@ -2,7 +2,6 @@
 
 import os
 
-import numpy as np
 import pandas as pd
 import pytest
 
@@ -44,12 +43,12 @@ def test_a_kept_table_can_be_changed_without_harm(cache):
     assert (datasets.load("vix")["open"] > 0).all()
 
 
-@pytest.mark.parametrize("harm", [b"", b"PK\x03\x04", b"nonsense" * 100])
+@pytest.mark.parametrize("harm", [b"", b"\x80\x04", b"nonsense" * 100])
 def test_a_damaged_kept_table_heals(harm, cache):
     first = real("vix", "vix")
     place = parsed._place(datasets.info("vix"), "vix")
     whole = place.read_bytes()
-    for damage in (harm, whole[: len(whole) // 2], whole[:-200] + b"x" * 200, whole[:3000] + b"x" + whole[3001:]):
+    for damage in (harm, whole[:8], whole[: len(whole) // 2], whole[:-1], whole[:3000] + b"~" + whole[3001:]):
         place.write_bytes(damage)
         pd.testing.assert_frame_equal(datasets.load("vix"), first)
         assert place.stat().st_size == len(whole)
@@ -65,13 +64,6 @@ def test_a_kept_table_is_not_used_for_a_file_that_changed(cache):
     assert datasets.load("vix")["close"].iloc[0] == 17.24  # the hash does not fit: fetched again
     file.unlink()
     assert parsed.read(entry, "vix") is None
-
-
-def test_no_pickle_is_ever_opened(cache):
-    real("vix", "vix")
-    place = parsed._place(datasets.info("vix"), "vix")
-    np.savez(place, head=np.array([{"made_from": None}], dtype=object), allow_pickle=True)
-    assert parsed.read(datasets.info("vix"), "vix") is None
 
 
 def test_nothing_is_left_when_it_cannot_be_kept(cache, monkeypatch):

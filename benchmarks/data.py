@@ -1,0 +1,72 @@
+"""`datasets.load`, warm and cold, against `pandas.read_csv` of the raw file with the same bytes in the disk cache."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import tempfile
+import zipfile
+
+import pandas as pd
+
+from benchmarks.harness import Result, compare, once
+from helpers import datasets
+from helpers.datasets import sources
+from helpers.errors import CourseError
+
+READ = {  # how a user would open the raw file of a set's first table
+    "german_credit": lambda raw: pd.read_csv(io.BytesIO(raw), sep=" ", header=None),
+    "bank_marketing": lambda raw: pd.read_csv(
+        zipfile.ZipFile(zipfile.ZipFile(io.BytesIO(raw)).open("bank-additional.zip")).open(
+            "bank-additional/bank-additional-full.csv"
+        ),
+        sep=";",
+    ),
+    "treasury_h15": lambda raw: pd.read_csv(io.BytesIO(raw), skiprows=5, na_values=["ND"]),
+    "skfolio": lambda raw: pd.read_csv(io.BytesIO(gzip.decompress(raw))),
+    "fama_french": lambda raw: pd.read_csv(
+        zipfile.ZipFile(io.BytesIO(raw)).open("F-F_Research_Data_Factors_daily.csv"), skiprows=4, on_bad_lines="skip"
+    ),
+}
+NOT_A_CSV = ("mnist_test", "online_retail")  # images; 305 files in one archive
+
+
+def run() -> list[Result]:
+    """Every set that has a table and is at hand, one result each."""
+    results = []
+    for name in datasets.names():
+        entry = datasets.info(name)
+        if not entry.tables or name in NOT_A_CSV:
+            continue
+        try:
+            origin = datasets.load(name).attrs["origin"]
+        except CourseError:
+            origin = "missing"
+        if origin != "real":
+            print(f"  skipped: {name} is not at hand")
+            continue
+        paths = [sources.locate(entry, entry.file(f)) for f in next(iter(entry.tables.values())).files]
+        read = READ.get(name, lambda raw: pd.read_csv(io.BytesIO(raw), header=None, low_memory=False))
+
+        def raw(paths=paths, read=read) -> list[pd.DataFrame]:
+            return [read(path.read_bytes()) for path in paths]
+
+        result = compare(name, {"ours": lambda name=name: datasets.load(name), "pandas.read_csv": raw}, rows=entry.rows)
+        result.at_most(0.5, "pandas.read_csv")
+        result.notes.append(f"cold (fetched from the mirror, verified, parsed, checked): {1e3 * _cold(name):.0f} ms")
+        results.append(result)
+    return results
+
+
+def _cold(name: str) -> float:
+    """Seconds of a first load into an empty cache."""
+    before = os.environ.get("COURSE_DATA_DIR")
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["COURSE_DATA_DIR"] = folder
+        try:
+            return once(lambda: datasets.load(name))
+        finally:
+            del os.environ["COURSE_DATA_DIR"]
+            if before is not None:
+                os.environ["COURSE_DATA_DIR"] = before
