@@ -68,7 +68,7 @@ def fit(
     if getattr(model, "optimizer", None) is None:
         raise CourseError("The model is not compiled: call model.compile(optimizer=…, loss=…) before training.fit.")
     keras.utils.set_random_seed(seed)  # decides the shuffling on TensorFlow; see _keep_best for the others
-    _group_steps(model, batches=-(-len(y) // batch_size))
+    _prepare(model, batches=-(-len(y) // batch_size), epochs=epochs)
     keeper = _keep_best(keras, patience, seed)
     started = time.perf_counter()
     history = model.fit(
@@ -133,14 +133,21 @@ def _check(part: str, X: Any, y: np.ndarray) -> None:
             )
 
 
-def _group_steps(model: Any, batches: int) -> None:
-    """Let TensorFlow and JAX run several batches a call: fewer trips through Python (PyTorch allows one)."""
+def _prepare(model: Any, batches: int, epochs: int) -> None:
+    """Spare tracing, which costs a small model more than its training does; weights come out the same.
+
+    The optimiser's variables are made now: TensorFlow would trace a step that makes them twice. Long trainings on
+    TensorFlow and JAX run several batches a call: fewer trips through Python (PyTorch allows one).
+    """
     import keras
 
+    if model.built and not model.optimizer.built:
+        model.optimizer.build(model.trainable_variables)
+    if batches * epochs < 1000 or keras.backend.backend() == "torch":
+        return
     grouped = min(32, 2 ** int(np.log2(batches)))  # powers of two, so that folds of like size share one trace
-    wanted = 1 if keras.backend.backend() == "torch" else grouped
-    if model.steps_per_execution != wanted:
-        model.steps_per_execution = wanted
+    if model.steps_per_execution != grouped:
+        model.steps_per_execution = grouped
         model.train_function = model.test_function = None
 
 

@@ -127,3 +127,22 @@ def test_an_exploding_loss_and_an_uncompiled_model_say_what_to_do(keras):
         training.fit(model, *TRAIN, validation=VALID, epochs=20, batch_size=32)
     with pytest.raises(CourseError, match="not compiled"):
         training.fit(keras.Sequential([keras.layers.Dense(1)]), *TRAIN, validation=VALID, epochs=1)
+
+
+def test_a_step_is_traced_once_and_grouping_changes_no_weight(keras):
+    if keras.backend.backend() != "tensorflow":
+        pytest.skip("tracing is TensorFlow's")
+    calls, found = [], []
+
+    def loss(actual, forecast):
+        calls.append(1)
+        return keras.ops.mean(keras.ops.square(actual - keras.ops.squeeze(forecast, -1)))
+
+    for epochs in (150, 142):  # 7 batches an epoch: a long training, which is grouped, and a short one
+        model = network(keras)
+        model.compile(keras.optimizers.Adam(0.01), loss)
+        calls.clear()
+        training.fit(model, *TRAIN, validation=VALID, epochs=epochs, batch_size=64, patience=3, seed=4)
+        found.append(weights(model))
+        assert len(calls) == 2, "one trace of the training step, one of the validation step"
+    assert model.steps_per_execution == 1 and np.array_equal(*found)
