@@ -13,7 +13,7 @@ STRICT := $(wildcard notebooks/1[0-5]_*.ipynb notebooks/18_*.ipynb notebooks/19_
 NBVAL := COURSE_PROGRESS=off TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/pytest -p helpers.course.nbval_causes -p no:cacheprovider \
 	--nbval-current-env --tb=short -n 2 -o testpaths=
 
-.PHONY: run full test test-quick test-notebooks test-backends test-browser lab lock setup clean
+.PHONY: run full bench test test-quick test-notebooks test-backends test-browser lab lock setup clean
 
 run: setup
 	@$(BIN)/course run
@@ -44,6 +44,10 @@ test-backends: setup
 test-browser: setup
 	@$(BIN)/python -m uv pip install -q --python $(BIN)/python -e '.[browser]'
 	@$(BIN)/pytest -m browser tests/browser
+
+# Our code and the alternatives in turn; BENCH names some: make bench BENCH="windows data"
+bench: setup
+	@$(BIN)/python -m benchmarks $(BENCH)
 
 lab: setup
 	@$(BIN)/jupyter lab notebooks/00_start_here.ipynb

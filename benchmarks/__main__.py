@@ -19,7 +19,7 @@ NAMES = ("start", "windows", "fraud_features", "worlds", "training", "scores", "
 
 
 def main() -> int:
-    """Run the benchmarks that were named, or all; returns the exit code: 0, or 1 when one broke (a goal may be missed)."""
+    """Run those that were named, or all; the exit code is 1 when one broke (a goal may be missed)."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"some of: {', '.join(NAMES)}")
     parser.add_argument("--into", help=argparse.SUPPRESS)

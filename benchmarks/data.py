@@ -15,18 +15,24 @@ from helpers import datasets
 from helpers.datasets import sources
 from helpers.errors import CourseError
 
+
+def _inside(raw: bytes, *members: str) -> io.BytesIO:
+    """A file in a zip, or in a zip in a zip."""
+    for member in members:
+        with zipfile.ZipFile(io.BytesIO(raw)) as archive:
+            raw = archive.read(member)
+    return io.BytesIO(raw)
+
+
 READ = {  # how a user would open the raw file of a set's first table
     "german_credit": lambda raw: pd.read_csv(io.BytesIO(raw), sep=" ", header=None),
     "bank_marketing": lambda raw: pd.read_csv(
-        zipfile.ZipFile(zipfile.ZipFile(io.BytesIO(raw)).open("bank-additional.zip")).open(
-            "bank-additional/bank-additional-full.csv"
-        ),
-        sep=";",
+        _inside(raw, "bank-additional.zip", "bank-additional/bank-additional-full.csv"), sep=";"
     ),
     "treasury_h15": lambda raw: pd.read_csv(io.BytesIO(raw), skiprows=5, na_values=["ND"]),
     "skfolio": lambda raw: pd.read_csv(io.BytesIO(gzip.decompress(raw))),
     "fama_french": lambda raw: pd.read_csv(
-        zipfile.ZipFile(io.BytesIO(raw)).open("F-F_Research_Data_Factors_daily.csv"), skiprows=4, on_bad_lines="skip"
+        _inside(raw, "F-F_Research_Data_Factors_daily.csv"), skiprows=4, on_bad_lines="skip"
     ),
 }
 NOT_A_CSV = ("mnist_test", "online_retail")  # images; 305 files in one archive

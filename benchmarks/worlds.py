@@ -38,7 +38,7 @@ def _ar_loop(n: int) -> np.ndarray:
 
 
 def run() -> list[Result]:
-    """Limits draw as many normal numbers as the world needs. A loop gets a tenth of the size, scaled up in the ratio."""
+    """Limits draw as many normal numbers as the world needs. A loop gets a small part, its time is scaled up."""
 
     def draw(n: int):
         return lambda: np.random.default_rng(7).standard_normal(n)
