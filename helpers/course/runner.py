@@ -320,8 +320,8 @@ def stamped(notebook: Notebook, result: dict) -> str:
 
 
 def stand_ins(result: dict) -> str:
-    """The data sets that were not the real ones."""
-    return ", ".join(name for name, origin in result["origins"].items() if origin != "real")
+    """The data sets that were made up; a sample is real rows with a checksum, and its notebook says so."""
+    return ", ".join(name for name, origin in result["origins"].items() if origin == "simulated")
 
 
 def why_not_stamped(result: dict) -> str:

@@ -221,7 +221,7 @@ def test_a_cell_that_takes_too_long(tree):
 def test_refresh_stamps_only_what_passed_and_is_stable(tree):
     good = add(tree, "00", "print(SEED)\nimport sys; print('', file=sys.stderr)", RECORD, "1 + 1")
     bad = add(tree, "10", "print(1)", "1 / 0")
-    stand_in = add(tree, "11", RECORD.replace('"real"', '"sample"'))
+    stand_in = add(tree, "11", RECORD.replace('"real"', '"simulated"'))
     before = {path: path.read_bytes() for path in (bad, stand_in)}
     done = course("refresh", "--jobs", "2")
     assert done.returncode == 1
