@@ -29,7 +29,7 @@ def claim(text: str, held: bool, on: Any = None) -> None:
         raise CourseError(f"claim({text!r}, …) needs True or False, not {type(held).__name__}.")
     if not _real(on):
         record.write("claim", text=text, status="skipped")
-        print(f"– not checked on stand-in data: {text}")
+        print(f"– not checked on {'data of your own' if _own(on) else 'stand-in data'}: {text}")
         return
     record.write("claim", text=text, status="held" if held else "failed")
     if not held:
@@ -101,3 +101,8 @@ def _real(on: Any) -> bool:
     if None in origins:
         raise CourseError("claim(…, on=…) takes frames that datasets.load returned: their attrs say the origin.")
     return all(origin == "real" for origin in origins)
+
+
+def _own(on: Any) -> bool:
+    frames = list(on) if isinstance(on, list | tuple) else [on]
+    return any(frame.attrs["origin"] == "own" for frame in frames)

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING
 
 from helpers import record
 from helpers.datasets.catalogue import Dataset, info, names, pick_table
+from helpers.datasets.own import read_own
 from helpers.datasets.sources import Unreachable, cache_dir, locate, obtain, source, state
 from helpers.errors import DataError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Dataset", "cache_dir", "fetch", "info", "load", "names", "source", "verify"]
+__all__ = ["Dataset", "cache_dir", "fetch", "info", "load", "names", "read_own", "source", "verify"]
 
 
 def load(name: str, table: str | None = None, *, allow_sample: bool = False) -> pd.DataFrame:
