@@ -135,8 +135,9 @@ def loan_applicants(n: int, *, hidden: float = 1.0, seed: int = 7) -> pd.DataFra
 
     Columns: income and debt (standard normal, recorded), accepted (0/1), default (0/1), chance (the true probability of
     default). The policy and the outcome both also depend, with weight `hidden`, on an impression that no column holds:
-    with 0 the refused are missing at random given the recorded columns, else not (Hand and Henley 1993, IMA Journal of
-    Management Mathematics 5). Raises CourseError for n below 1 or a negative weight.
+    with 0 the refused are missing at random given the recorded columns, else not (Hand and Henley 1993, Can reject
+    inference ever work?, IMA Journal of Mathematics Applied in Business and Industry 5). Raises CourseError for n
+    below 1 or a negative weight.
     """
     if n < 1 or hidden < 0:
         raise CourseError("loan_applicants needs at least one applicant and a hidden weight of at least 0.")

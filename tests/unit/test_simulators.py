@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 
@@ -78,8 +79,26 @@ def test_the_seed_decides(make):
         lambda: simulators.ar1(10, phi=1.0),
         lambda: simulators.garch11(10, alpha=0.2, beta=0.8),
         lambda: simulators.garch11(10, omega=0.0),
+        lambda: simulators.loan_applicants(0),
+        lambda: simulators.loan_applicants(10, hidden=-1.0),
     ],
 )
 def test_impossible_worlds_are_refused(call):
     with pytest.raises(CourseError):
         call()
+
+
+def test_loan_applicants_default_as_often_as_their_chance_says():
+    world = simulators.loan_applicants(200_000, seed=3)
+    tenth = pd.qcut(world["chance"], 10, labels=False)
+    table = world.groupby(tenth)[["chance", "default"]].mean()
+    assert (table["chance"] - table["default"]).abs().max() < 0.015
+    assert world["accepted"].mean() == pytest.approx(0.5, abs=0.01)
+
+
+def test_what_the_officer_saw_decides_whether_refusal_tells_something():
+    for hidden, low, high in ((0.0, -0.025, 0.025), (1.0, 0.08, 0.3)):
+        world = simulators.loan_applicants(200_000, hidden=hidden, seed=3)
+        near = world[(0.9 * world["income"] - 0.7 * world["debt"]).abs() < 0.1]  # alike in all that is recorded
+        rates = near.groupby("accepted")["default"].mean()
+        assert low < rates[0] - rates[1] < high
