@@ -102,8 +102,8 @@ def reset(model: Any, seed: int) -> None:
     for old, new in zip(_state(model), _state(fresh), strict=True):
         old.assign(new)
     if model.optimizer.built:
-        rate = model.optimizer.learning_rate
-        rate = None if callable(rate) else float(keras.ops.convert_to_numpy(rate))
+        scheduled = isinstance(model.optimizer._learning_rate, keras.optimizers.schedules.LearningRateSchedule)
+        rate = None if scheduled else float(keras.ops.convert_to_numpy(model.optimizer.learning_rate))
         for variable in model.optimizer.variables:
             variable.assign(keras.ops.zeros(variable.shape, dtype=variable.dtype))
         if rate is not None:

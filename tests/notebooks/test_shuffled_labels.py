@@ -15,6 +15,21 @@ NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 
 OUTCOMES = {
     "30": [{"german_credit": ["default"], "taiwan_default": ["default"]}],
+    "31": [
+        {"ulb_creditcard": ["fraud"]},
+        """
+make_payments = simulators.payments
+
+def shuffled_payments(*arguments, **options):
+    world = make_payments(*arguments, **options)
+    rows = np.random.default_rng(0).permutation(len(world.transactions))
+    for column in ("fraud", "kind"):
+        world.transactions[column] = world.transactions[column].to_numpy()[rows]
+    return world
+
+simulators.payments = shuffled_payments
+""",
+    ],
 }
 """Notebook → the columns to permute by set (or "all", each by itself), and code for worlds."""
 
@@ -28,6 +43,7 @@ LABEL_FREE = {
         "The same hunch loses",
         "AUC of guessing sex from the other columns",
     ),
+    "31": ("Exercise 3: every kernel has size 1", "Exercise 4: no reported fraud"),
 }
 """Notebook → how the claims begin that do not speak of the outcome."""
 

@@ -55,6 +55,16 @@ def test_reset_equals_building_anew(keras):
     assert float(keras.ops.convert_to_numpy(other.optimizer.learning_rate)) == pytest.approx(0.01)
 
 
+def test_reset_starts_a_learning_rate_schedule_again(keras):
+    model = network(keras, seed=5)
+    falling = keras.optimizers.schedules.CosineDecay(0.01, 60)
+    model.compile(keras.optimizers.Adam(falling), loss=model.loss)
+    first = training.fit(model, *TRAIN, validation=VALID, epochs=3, batch_size=64, seed=5)
+    training.reset(model, 5)
+    again = training.fit(model, *TRAIN, validation=VALID, epochs=3, batch_size=64, seed=5)
+    assert again.frame["val_loss"].tolist() == first.frame["val_loss"].tolist()
+
+
 @pytest.mark.parametrize("epochs,patience", [(40, 3), (5, 50)])
 def test_the_best_epochs_weights_are_kept_however_training_ends(keras, epochs, patience):
     model = network(keras, rate=0.05)
