@@ -12,14 +12,24 @@ from typing import TYPE_CHECKING
 
 from helpers import record
 from helpers.datasets.catalogue import Dataset, info, names, pick_table
-from helpers.datasets.own import read_own
 from helpers.datasets.sources import Unreachable, cache_dir, locate, obtain, source, state
 from helpers.errors import DataError
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from helpers.datasets.own import read_own
+
 __all__ = ["Dataset", "cache_dir", "fetch", "info", "load", "names", "read_own", "source", "verify"]
+
+
+def __getattr__(name: str):
+    """`read_own`, only when it is asked for: it needs pandas, and importing this room must stay cheap."""
+    if name == "read_own":
+        from helpers.datasets.own import read_own
+
+        return read_own
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def load(name: str, table: str | None = None, *, allow_sample: bool = False) -> pd.DataFrame:
