@@ -1,6 +1,7 @@
 """The course itself: `course run` quick with one and two jobs, seconds and peak memory of every notebook.
 
-`python -m benchmarks course` also puts the table into the README, between its `<!-- times -->` marks.
+`python -m benchmarks.course` puts the table of seconds and memory into the README, between its `<!-- times -->` marks,
+from the stamps of the runs whose outputs are stored.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import time
 from pathlib import Path
 
 from benchmarks.harness import OURS, Result
+from helpers.notebooks import select
 
 README = Path(__file__).resolve().parents[1] / "README.md"
 BLOCK = re.compile(r"<!-- times -->.*?<!-- /times -->", re.S)
@@ -37,18 +39,21 @@ def run() -> list[Result]:
         result.goal(f"each notebook ≤ 2,000 MB (largest: {largest['number']})", largest["peak_mb"], high=2000)
         result.notes += [f"{r['number']}: {r['seconds']:.0f} s, {r['peak_mb']:,} MB" for r in reports[jobs]]
         results.append(result)
-    _into_readme(reports)
     return results
 
 
-def _into_readme(reports: dict[int, list[dict]]) -> None:
-    lines = ["<!-- times -->", "| notebook | seconds alone | seconds, two at a time | peak MB |", "|---|---|---|---|"]
-    for one, two in zip(reports[1], reports[2], strict=True):
-        peak = max(one["peak_mb"], two["peak_mb"])
-        lines.append(f"| {one['title']} | {one['seconds']:.0f} | {two['seconds']:.0f} | {peak:,} |")
-    total = sum(one["seconds"] for one in reports[1])
-    lines += [f"| all, one after another | {total:.0f} | | |", "<!-- /times -->"]
+def into_readme() -> None:
+    """Write the table; raises RuntimeError when the README has no place for it."""
+    lines = ["<!-- times -->", "| notebook | seconds | peak MB |", "|---|---|---|"]
+    stamps = [(notebook.title, notebook.stamp) for notebook in select() if notebook.stamp]
+    lines += [f"| {title} | {stamp['seconds']:.0f} | {stamp['peak_mb']:,} |" for title, stamp in stamps]
+    total, most = sum(stamp["seconds"] for _, stamp in stamps), max(stamp["peak_mb"] for _, stamp in stamps)
+    lines += [f"| all, one after another | {total:.0f} | {most:,} |", "<!-- /times -->"]
     text = README.read_text(encoding="utf-8")
     if not BLOCK.search(text):
         raise RuntimeError("README.md has no <!-- times --> … <!-- /times --> to put the table into.")
     README.write_text(BLOCK.sub(lambda _: "\n".join(lines), text), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    into_readme()
