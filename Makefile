@@ -11,7 +11,7 @@ export COURSE_DATA_MIRROR
 # Notebooks whose outputs are deterministic are compared output by output, the others by claims and marked cells.
 STRICT := $(wildcard notebooks/1[0-5]_*.ipynb notebooks/18_*.ipynb notebooks/19_*.ipynb)
 NBVAL := COURSE_PROGRESS=off TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/pytest -p helpers.course.nbval_causes -p no:cacheprovider \
-	--nbval-current-env --tb=short -n 2 -o testpaths=
+	--nbval-current-env --nbval-sanitize-with tests/notebooks/sanitise.cfg --tb=short -n 2 -o testpaths=
 
 .PHONY: run full bench test test-quick test-notebooks test-backends test-browser lab lock setup clean
 
