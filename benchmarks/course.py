@@ -45,7 +45,7 @@ def run() -> list[Result]:
 def into_readme() -> None:
     """Write the table; raises RuntimeError when the README has no place for it."""
     lines = ["<!-- times -->", "| notebook | seconds | peak MB |", "|---|---|---|"]
-    stamps = [(notebook.title, notebook.stamp) for notebook in select() if notebook.stamp]
+    stamps = [(f"{n.number} · {n.title}", n.stamp) for n in select() if n.stamp]
     lines += [f"| {title} | {stamp['seconds']:.0f} | {stamp['peak_mb']:,} |" for title, stamp in stamps]
     total, most = sum(stamp["seconds"] for _, stamp in stamps), max(stamp["peak_mb"] for _, stamp in stamps)
     lines += [f"| all, one after another | {total:.0f} | {most:,} |", "<!-- /times -->"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -38,16 +38,12 @@ def assert_no_lookahead(
         row = int(len(frame) * cut)
         for changed, how in ((_scrambled(frame, row, rng), "other values"), (frame.iloc[:row], "no values at all")):
             after = _features(feature_fn, changed)
-            for column in before.columns:
-                old, new = before[column].to_numpy()[:row], after[column].to_numpy()[:row]
-                different = ~_same(old, new, atol)
-                if different.any():
-                    first = int(np.flatnonzero(different)[0])
-                    raise LeakError(
-                        f"Look-ahead in feature {column!r}: its value in row {first} ({frame.index[first]}) changed "
-                        f"when the rows from {row} on were given {how}. Compute it from rows up to its own only "
-                        "(shift, rolling, expanding)."
-                    )
+            for column, first in _changes(before, after, row, atol):
+                raise LeakError(
+                    f"Look-ahead in feature {column!r}: its value in row {first} ({frame.index[first]}) changed "
+                    f"when the rows from {row} on were given {how}. Compute it from rows up to its own only "
+                    "(shift, rolling, expanding)."
+                )
 
 
 def assert_labels_arrived(
@@ -73,15 +69,11 @@ def assert_labels_arrived(
         today = days[int(len(frame) * cut)]
         unknown = (frame[label_day] > today).to_numpy()
         after = _features(feature_fn, frame.assign(**{label: frame[label].where(~unknown, 1 - frame[label])}))
-        for column in before.columns:
-            moved = ~_same(before[column].to_numpy(), after[column].to_numpy(), atol) & (days <= today)
-            if moved.any():
-                first = int(np.flatnonzero(moved)[0])
-                raise LeakError(
-                    f"Label that has not arrived in feature {column!r}: its value in row {first} (day {days[first]}) "
-                    f"changed when labels that arrive after day {today} were turned over. Delay the labels that it "
-                    "uses."
-                )
+        for column, first in _changes(before, after, int(np.searchsorted(days, today, side="right")), atol):
+            raise LeakError(
+                f"Label that has not arrived in feature {column!r}: its value in row {first} (day {days[first]}) "
+                f"changed when labels that arrive after day {today} were turned over. Delay the labels that it uses."
+            )
 
 
 def assert_fitted_on(transformer: Any, train: Any, *, atol: float = 1e-6) -> None:
@@ -174,6 +166,14 @@ def _features(feature_fn: Callable, frame: pd.DataFrame) -> pd.DataFrame:
             f"The features have {len(out)} rows for {len(frame)} input rows: return one each, missing where unknown."
         )
     return out
+
+
+def _changes(before: pd.DataFrame, after: pd.DataFrame, rows: int, atol: float) -> Iterator[tuple[str, int]]:
+    """The columns that differ within the first `rows` rows, each with the first row that does."""
+    for column in before.columns:
+        different = ~_same(before[column].to_numpy()[:rows], after[column].to_numpy()[:rows], atol)
+        if different.any():
+            yield column, int(np.flatnonzero(different)[0])
 
 
 def _scrambled(frame: pd.DataFrame, row: int, rng: np.random.Generator) -> pd.DataFrame:

@@ -187,8 +187,3 @@ def test_checks_refuse_a_wrong_answer(lesson, check, wrong):
     (cell,) = [text for tags, text in CELLS if "check" in tags and check in text]
     with pytest.raises(AssertionError):
         exec(cell, space)
-
-
-def test_every_exercise_has_a_solution_and_then_a_check():
-    order = [tag for tags, _ in CELLS for tag in tags if tag in ("solution", "check")]
-    assert order == ["solution", "check"] * 4
