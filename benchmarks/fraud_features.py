@@ -113,12 +113,14 @@ def _customer_by_customer(customers: int, terminals: int, days: int) -> pd.DataF
     return pd.concat(parts).sort_values("time", ignore_index=True)
 
 
-def _draws(n: int) -> None:
-    """The limit: how many payments on each day, and for each its second, amount, place and whether it is misused."""
+def _draws(mean: np.ndarray) -> None:
+    """The limit: the numbers that the world draws, whose parameters differ by customer, and nothing done with them."""
     rng = np.random.default_rng(7)
-    rng.poisson(2, (183, 5_000))
-    rng.standard_normal((2, n))
-    rng.random((2, n))
+    rng.poisson(np.linspace(0, 4, 5_000), (183, 5_000))  # payments a day
+    rng.normal(DAY / 2, 20_000, len(mean))  # their second
+    rng.normal(mean, mean / 2)  # their amount,
+    rng.uniform(0, 2 * mean)  # drawn anew where it is negative
+    rng.random((2, len(mean)))  # where, and whether the card is misused
 
 
 def run() -> list[Result]:
@@ -147,7 +149,8 @@ def run() -> list[Result]:
         rows=len(part),
     )
     tenth.at_least(20, "pandas, key by key")
-    ways = {"ours": simulators.payments, "drawing the random numbers": partial(_draws, len(frame))}
+    mean = np.random.default_rng(7).uniform(5, 100, len(frame))
+    ways = {"ours": simulators.payments, "drawing the random numbers": partial(_draws, mean)}
     world = compare("a world of payments", ways, repeats=3, rows=len(frame))
     world.goal("seconds ≤ 5", world.median(), high=5)
     world.at_most(3, "drawing the random numbers")

@@ -76,33 +76,43 @@ def garch11(
         raise CourseError("garch11 needs omega > 0, alpha, beta >= 0 and 3 alpha² + 2 alpha beta + beta² < 1.")
     shocks = np.random.default_rng(seed).standard_normal(n + burn)
     # h_t = omega + (alpha e²_{t-1} + beta) h_{t-1} is linear in h: a recurrence with known factors
-    h = _recurrence(alpha * shocks[:-1] ** 2 + beta, omega, omega / (1 - alpha - beta))
-    r = np.sqrt(h) * shocks
+    factor = np.square(shocks[:-1])
+    factor *= alpha
+    factor += beta
+    h = _recurrence(factor, omega, omega / (1 - alpha - beta))
+    r = np.sqrt(h)
+    r *= shocks
     r, h = r[burn:], h[burn:]
     return World(r, r**2, h, alpha**2 / (1 - 2 * alpha * beta - beta**2))
 
 
-def _recurrence(factor: np.ndarray, constant: float, first: float) -> np.ndarray:
+def _recurrence(factor: np.ndarray, constant: float, first: float, width: int = 128) -> np.ndarray:
     """h_0 = first, h_t = constant + factor_{t-1} h_{t-1}; shape (len(factor) + 1,).
 
-    Stretches of about sqrt(n) steps are run side by side from zero and from one; a short loop joins them.
+    Stretches of `width` steps are run side by side from zero and from one; a short loop joins them.
     """
-    width = int(np.ceil(len(factor) ** 0.5)) or 1
-    rows = -(-len(factor) // width)
-    gain = np.zeros(rows * width)
-    gain[: len(factor)] = factor
-    gain = np.ascontiguousarray(gain.reshape(rows, width).T)
-    level = np.full((width, rows), constant)
+    width = max(1, min(width, len(factor)))
+    rows, full = -(-len(factor) // width), len(factor) // width
+    gain = np.zeros((width, rows))
+    gain[:, :full] = factor[: full * width].reshape(full, width).T
+    gain[: len(factor) - full * width, full:] = factor[full * width :, None]
+    level = np.empty_like(gain)
+    level[:1] = constant
     for step in range(1, width):  # all stretches take the step together
-        level[step] += gain[step] * level[step - 1]
+        np.multiply(gain[step], level[step - 1], out=level[step])
+        level[step] += constant
         gain[step] *= gain[step - 1]
     starts = np.empty(rows)
+    start = first
     for row, (plus, times) in enumerate(zip(level[-1].tolist(), gain[-1].tolist(), strict=True)):
-        starts[row] = first
-        first = plus + times * first
+        starts[row] = start
+        start = plus + times * start
     gain *= starts
     level += gain
-    return np.concatenate([starts[:1], level.T.ravel()[: len(factor)]])
+    h = np.empty(1 + rows * width)
+    h[0] = first
+    h[1:].reshape(rows, width)[:] = level.T
+    return h[: len(factor) + 1]
 
 
 def ohlc(world: World, *, start: float = 100.0, intraday: int = 78, seed: int = 7) -> pd.DataFrame:
@@ -112,16 +122,18 @@ def ohlc(world: World, *, start: float = 100.0, intraday: int = 78, seed: int = 
     so that range-based estimators see what they assume. Open equals the previous close. Index: business days from 2000.
     """
     n = len(world.values)
-    steps = np.random.default_rng(seed).standard_normal((n, intraday)).cumsum(axis=1) / np.sqrt(intraday)
+    path = np.random.default_rng(seed).standard_normal((n, intraday)).cumsum(axis=1)
+    path /= np.sqrt(intraday)
     time = np.arange(1, intraday + 1) / intraday
-    bridge = (steps - time * steps[:, -1:]) * np.sqrt(world.best)[:, None]
-    path = np.concatenate([np.zeros((n, 1)), bridge + time * world.values[:, None]], axis=1)
+    path -= time * path[:, -1:]  # a bridge from 0 to 0
+    path *= np.sqrt(world.best)[:, None]
+    path += time * world.values[:, None]
     close = np.log(start) + world.values.cumsum()
     day_open = np.concatenate([[np.log(start)], close[:-1]])
     frame = {  # rounding must not put a close above its day's high
         "open": day_open,
-        "high": np.maximum(day_open + path.max(axis=1), close),
-        "low": np.minimum(day_open + path.min(axis=1), close),
+        "high": np.maximum(day_open + path.max(axis=1, initial=0), close),
+        "low": np.minimum(day_open + path.min(axis=1, initial=0), close),
         "close": close,
     }
     return pd.DataFrame(
@@ -207,7 +219,8 @@ def payments(
 
     count = rng.poisson(people["daily"].to_numpy(), (days, customers))
     count[:, np.diff(first) == 0] = 0  # nobody to pay
-    day, who = (np.repeat(part.ravel(), count.ravel()) for part in np.indices(count.shape, dtype=np.int32))
+    day = np.repeat(np.arange(days, dtype=np.int32), count.sum(axis=1))
+    who = np.repeat(np.tile(np.arange(customers, dtype=np.int32), days), count.ravel())
     clock = rng.normal(DAY / 2, 20_000, len(who))
     awake = (clock > 0) & (clock < DAY)
     day, who, clock = day[awake], who[awake], clock[awake]
@@ -229,22 +242,31 @@ def payments(
     extra = np.repeat(np.arange(len(burst)), rng.integers(4, 9, len(burst)))
     began = rng.uniform(0, DAY - 3600, len(burst))[extra] + rng.uniform(0, 3600, len(extra))
     victim = burst["target"].to_numpy(np.int32)[extra]
+    burst_day = burst["onset"].to_numpy(np.int32)[extra]
     parts = {
-        "time": (seconds, burst["onset"].to_numpy()[extra] * DAY + began.astype(np.int64)),
+        "time": (seconds, burst_day * np.int64(DAY) + began.astype(np.int64)),
+        "day": (day, burst_day),
         "customer": (who, victim),
         "terminal": (where, _somewhere(rng, near, first, victim)),
         "amount": (amount, rng.uniform(1, 10, len(extra)).round(2)),
         "kind": (kind, np.full(len(extra), 4, dtype=np.int8)),
     }
     columns = {name: np.concatenate(pair) for name, pair in parts.items()}
-    order = np.argsort(columns["time"], kind="stable")
+    order = _order(columns["time"])
     frame = pd.DataFrame({name: values[order] for name, values in columns.items()}, copy=False)
-    frame.insert(1, "day", (frame["time"] // DAY).astype(np.int32))
     frame.insert(5, "fraud", (frame["kind"] > 0).astype(np.int8))
     frame["label_day"] = frame["day"] + np.int32(delay)
     known = {2: hit, 3: stolen, 4: burst}
     campaigns = pd.concat([part.assign(kind=k) for k, part in known.items()], ignore_index=True)
     return Payments(frame, people, shops, campaigns[["kind", "target", "onset", "end"]])
+
+
+def _order(time: np.ndarray) -> np.ndarray:
+    """A stable argsort of whole numbers from 0, digit by digit: NumPy sorts 16 bits by radix, four times as fast."""
+    order = np.argsort(time.astype(np.uint16), kind="stable")
+    for shift in range(16, int(time.max(initial=0)).bit_length(), 16):
+        order = order[np.argsort((time >> shift).astype(np.uint16)[order], kind="stable")]
+    return order
 
 
 def _near(homes: np.ndarray, places: np.ndarray, radius: float) -> tuple[np.ndarray, np.ndarray]:

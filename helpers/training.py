@@ -68,17 +68,24 @@ def fit(
     if getattr(model, "optimizer", None) is None:
         raise CourseError("The model is not compiled: call model.compile(optimizer=…, loss=…) before training.fit.")
     keras.utils.set_random_seed(seed)  # decides the shuffling on TensorFlow; see _keep_best for the others
-    _prepare(model, batches=-(-len(y) // batch_size), epochs=epochs)
-    keeper = _keep_best(keras, patience, seed)
+    batches = -(-len(y) // batch_size)
+    _prepare(model, batches=batches, epochs=epochs)
+    # Every pass over arrays costs TensorFlow 20 to 40 ms for making iterators, more than a small model's epoch. So a
+    # small validation set goes through in one piece, and naming the steps spares the second iterator of each pass.
+    whole = sum(a.size for a in _arrays(validation[0])) <= 2**18
+    steps = None if whole else -(-len(validation[1]) // max(batch_size, 1024))
+    keeper = _keep_best(keras, patience, seed, validation if whole else None)
     started = time.perf_counter()
     history = model.fit(
         X,
         y,
-        validation_data=validation,
+        validation_data=None if whole else validation,
         epochs=epochs,
         batch_size=batch_size,
+        steps_per_epoch=batches,
         sample_weight=sample_weight,
         validation_batch_size=max(batch_size, 1024),
+        validation_steps=steps,
         verbose=0,
         callbacks=[keeper, _progress(keras, epochs, label)],
     )
@@ -115,15 +122,20 @@ def _state(model: Any) -> list[Any]:
     return [*model.weights, *(v for v in model.variables if v.path.endswith("seed_generator_state"))]
 
 
+def _arrays(X: Any) -> list[np.ndarray]:
+    """The arrays of an input that may be one, a list or a dict."""
+    parts = X.values() if isinstance(X, dict) else X if isinstance(X, list | tuple) else [X]
+    return [np.asarray(part) for part in parts]
+
+
 def _check(part: str, X: Any, y: np.ndarray) -> None:
-    arrays = list(X.values()) if isinstance(X, dict) else list(X) if isinstance(X, list | tuple) else [X]
-    for array in map(np.asarray, arrays):
+    arrays = _arrays(X)
+    for array in arrays:
         if len(array) != len(y):
             raise CourseError(f"The {part} inputs have {len(array)} rows and the target {len(y)}.")
     if len(y) == 0:
         raise CourseError(f"The {part} data is empty.")
-    for name, array in [("inputs", a) for a in arrays] + [("target", y)]:
-        values = np.asarray(array)
+    for name, values in [("inputs", a) for a in arrays] + [("target", np.asarray(y))]:
         if values.dtype.kind not in "fiub":
             raise CourseError(f"The {part} {name} hold {values.dtype} values; a network needs numbers.")
         missing = values.size - int(np.isfinite(values).sum())
@@ -151,9 +163,11 @@ def _prepare(model: Any, batches: int, epochs: int) -> None:
         model.train_function = model.test_function = None
 
 
-def _keep_best(keras: Any, patience: int, seed: int) -> Any:
+def _keep_best(keras: Any, patience: int, seed: int, validation: tuple | None) -> Any:
     class KeepBest(keras.callbacks.Callback):
-        """Early stopping that also restores the best weights when the epochs run out first."""
+        """Early stopping that also restores the best weights when the epochs run out first; a validation set that it
+        is given is scored here, for all callbacks after it.
+        """
 
         best_loss, best_epoch, best_weights = np.inf, 1, None
 
@@ -161,6 +175,9 @@ def _keep_best(keras: Any, patience: int, seed: int) -> Any:
             keras.utils.set_random_seed(seed)  # once more: on JAX and PyTorch a model's first fit has drawn numbers
 
         def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+            if validation is not None:
+                scores = self.model.test_on_batch(*validation, return_dict=True)
+                logs.update({f"val_{name}": value for name, value in scores.items()})
             if logs["val_loss"] < self.best_loss:
                 self.best_loss, self.best_epoch = logs["val_loss"], epoch + 1
                 self.best_weights = self.model.get_weights()

@@ -166,7 +166,7 @@ def group_rates(
     Columns: n; positives (share of ones in truth); selected (share of ones decided); true_positive_rate,
     false_positive_rate; precision (share of ones in truth among those selected); with `probability` also
     mean_probability, to hold against positives (calibration within groups). NaN where a group offers no case. The
-    rates of Hardt, Price and Srebro (2016, arXiv:1610.02413) and of Kleinberg, Mullainathan and Raghavan (2016,
+    rates of Hardt, Price and Srebro (2016, arXiv:1610.02413) and of Kleinberg, Mullainathan and Raghavan (2017,
     arXiv:1609.05807).
     """
     actual, decision = _check(actual, decision)

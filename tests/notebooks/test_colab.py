@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -46,11 +47,14 @@ def colab(tmp_path_factory):
     stub = Path(site.stdout.decode().strip()) / "google/colab"
     stub.mkdir(parents=True, exist_ok=True)
     (stub / "__init__.py").write_text("", encoding="utf-8")
-    subprocess.run(["git", "clone", "-q", "--bare", ROOT, folder / "repository.git"], check=True)
-    subprocess.run(
-        ["git", "-C", folder / "repository.git", "branch", "-f", "main", "HEAD"], check=False, capture_output=True
-    )
-    environment["COURSE_REPOSITORY"] = (folder / "repository.git").as_uri()
+    # The tree as it stands, committed afresh: it needs no history, and tries what is not committed yet as well.
+    repository = folder / "repository"
+    skip = shutil.ignore_patterns(".git", ".venv", "build", "__pycache__", ".*_cache", "*.egg-info")
+    shutil.copytree(ROOT, repository, ignore=skip)
+    for command in (["init", "-q", "-b", "main"], ["add", "-A"], ["commit", "-q", "-m", "The course"]):
+        who = ["-c", "user.name=Reader", "-c", "user.email=reader@localhost"]
+        subprocess.run(["git", "-C", repository, *who, *command], check=True)
+    environment["COURSE_REPOSITORY"] = repository.as_uri()
     (folder / "content").mkdir()
     return folder, python, environment
 
