@@ -227,15 +227,19 @@ def _placements(actual: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, np.n
 
 
 def _auc(actual: np.ndarray, score: np.ndarray) -> float:
-    return float(_placements(actual, score)[0].mean())
+    """Mann and Whitney's form: how often a one has the higher score, from the sum of the ones' ranks; ties count half."""
+    ones = int(actual.sum())
+    above = stats.rankdata(score)[actual == 1].sum() - ones * (ones + 1) / 2
+    return float(above / (ones * (len(actual) - ones)))
 
 
 def _check(actual: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     actual, score = np.asarray(actual), np.asarray(score, dtype=float)
     if actual.shape != score.shape or actual.ndim != 1:
         raise CourseError(f"Labels and scores must be of one length, not shapes {actual.shape} and {score.shape}.")
-    if not np.isin(actual, (0, 1)).all() or len(np.unique(actual)) < 2:
+    ones = actual == 1
+    if not (ones | (actual == 0)).all() or ones.all() or not ones.any():
         raise CourseError("Labels must be 0 and 1, and both must occur.")
     if not np.isfinite(score).all():
         raise CourseError("The scores hold missing or infinite values.")
-    return actual.astype(int), score
+    return ones.astype(int), score
