@@ -227,7 +227,7 @@ def _placements(actual: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, np.n
 
 
 def _auc(actual: np.ndarray, score: np.ndarray) -> float:
-    """Mann and Whitney's form: how often a one has the higher score, from the sum of the ones' ranks; ties count half."""
+    """Mann and Whitney's form: how often a one has the higher score, by the sum of the ranks of the ones."""
     ones = int(actual.sum())
     above = stats.rankdata(score)[actual == 1].sum() - ones * (ones + 1) / 2
     return float(above / (ones * (len(actual) - ones)))

@@ -156,3 +156,28 @@ def test_a_step_is_traced_once_and_grouping_changes_no_weight(keras):
         found.append(weights(model))
         assert len(calls) == 2, "one trace of the training step, one of the validation step"
     assert model.steps_per_execution == 1 and np.array_equal(*found)
+
+
+@pytest.mark.parametrize("copies", [1, 400])
+def test_validation_in_one_piece_or_many_gives_keras_own_scores(keras, copies):
+    """400 copies are more than go through in one piece; the weights of the kept epoch give the loss that was logged."""
+    model = network(keras)
+    model.compile(keras.optimizers.Adam(0.01), "mse", metrics=["mae"])
+    many = tuple(np.concatenate([part] * copies) for part in VALID)
+    frame = training.fit(model, *TRAIN, validation=many, epochs=2, batch_size=64).frame
+    assert list(frame) == ["loss", "mae", "val_loss", "val_mae"] and len(frame) == 2
+    expected = model.evaluate(*VALID, verbose=0, return_dict=True)
+    best = frame["val_loss"].idxmin()
+    assert frame.loc[best, "val_loss"] == pytest.approx(expected["loss"], rel=1e-5)
+    assert frame.loc[best, "val_mae"] == pytest.approx(expected["mae"], rel=1e-5)
+
+
+@pytest.mark.parametrize("batch_size", [64, 7, 1000])
+def test_every_epoch_sees_every_row_once(keras, batch_size):
+    """With a learning rate of zero each epoch's loss is that of all rows; 7 is many enough steps to be grouped."""
+    keras.utils.set_random_seed(1)
+    model = keras.Sequential([keras.layers.Input((5,)), keras.layers.Dense(1)])
+    model.compile(keras.optimizers.SGD(0.0), "mse")
+    epochs = 20 if batch_size == 7 else 3
+    history = training.fit(model, *TRAIN, validation=VALID, epochs=epochs, batch_size=batch_size, patience=99)
+    assert history.frame["loss"].to_numpy() == pytest.approx(model.evaluate(*TRAIN, verbose=0), rel=1e-5)
