@@ -102,20 +102,26 @@ def _write(report: dict) -> None:
     for part in report["benchmarks"].values():
         for result in part["results"]:
             ours = result["summary"]["ours"]["median"]
-            others = {way: s["median"] for way, s in result["summary"].items() if way != "ours"}
-            bars += [(f"{result['name']} against {way}", seconds / ours) for way, seconds in others.items()]
+            for way, seconds in result["summary"].items():
+                if way != "ours":
+                    limit = way in result.get("limits", [])
+                    label = f"{result['name']} {'beside its limit,' if limit else 'against'} {way}"
+                    bars.append((label, seconds["median"] / ours, limit))
     if not bars:
         return
-    fig, ax = plt.subplots(figsize=(9, 0.28 * len(bars) + 1))
-    for row, (_, ratio) in enumerate(reversed(bars)):
-        ax.barh(row, ratio - 1, left=1, color=plots.BLUE if ratio >= 1 else plots.ORANGE)
-        ax.annotate(f"{ratio:.3g} ×", (ratio, row), xytext=(3 if ratio >= 1 else -3, 0), textcoords="offset points",
+    fig, ax = plt.subplots(figsize=(9, 0.28 * len(bars) + 1.4))
+    for row, (_, ratio, limit) in enumerate(reversed(bars)):
+        colour = plots.GREY if limit else plots.BLUE if ratio >= 1 else plots.ORANGE
+        ax.barh(row, ratio - 1, left=1, color=colour)
+        text = f"{ratio:,.0f} ×" if ratio >= 100 else f"{ratio:.3g} ×"
+        ax.annotate(text, (ratio, row), xytext=(3 if ratio >= 1 else -3, 0), textcoords="offset points",
                     va="center", ha="left" if ratio >= 1 else "right", fontsize=8)  # fmt: skip
-    ax.set_yticks(range(len(bars)), [label for label, _ in reversed(bars)], fontsize=8)
+    ax.set_yticks(range(len(bars)), [label for label, *_ in reversed(bars)], fontsize=8)
     ax.axvline(1, color="black", lw=0.8)
-    ax.set(xscale="log", xlabel="seconds of the alternative / our seconds: right of 1 we are faster")
+    ax.set(xscale="log", xlabel="seconds of the alternative / our seconds")
     ax.margins(x=0.15, y=0.01)
-    ax.set_title(f"Our way and the alternative, in turn ({report['machine']})", x=0)
+    fig.suptitle("Right of the line we are faster (blue), left of it slower (orange); grey: the limit\n"
+                 f"Each pair in turn, medians; {report['machine']}", fontsize=10, x=0.01, ha="left")  # fmt: skip
     fig.savefig(OUT / "figure.png")
     plt.close(fig)
 

@@ -153,7 +153,7 @@ def run() -> list[Result]:
     ways = {"ours": simulators.payments, "drawing the random numbers": partial(_draws, mean)}
     world = compare("a world of payments", ways, repeats=3, rows=len(frame))
     world.goal("seconds ≤ 5", world.median(), high=5)
-    world.at_most(3, "drawing the random numbers")
+    world.limit(3, "drawing the random numbers")
     loop = compare(
         "a world with a tenth of the customers",
         {

@@ -15,13 +15,17 @@ OURS = "ours"
 
 @dataclass
 class Result:
-    """One comparison: seconds of every way, one number a round, and the goals that were set for it."""
+    """One comparison: seconds of every way, one number a round, and the goals that were set for it.
+
+    limits: ways that do less than ours, such as only drawing the random numbers; nothing can be faster than they are.
+    """
 
     name: str
     seconds: dict[str, list[float]]
     rows: int = 0
     goals: list[dict] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    limits: list[str] = field(default_factory=list)
 
     def median(self, way: str = OURS) -> float:
         """Median seconds of one way."""
@@ -50,6 +54,11 @@ class Result:
         """Goal: at most `times` times the seconds of `way`, where that was measured."""
         if way in self.seconds:
             self.goal(f"≤ {times:g} × the time of {way}", 1 / self.faster_than(way), high=times)
+
+    def limit(self, times: float, way: str) -> None:
+        """Goal: at most `times` times the seconds of `way`, which is the least that the work can take."""
+        self.limits.append(way)
+        self.at_most(times, way)
 
     def to_dict(self) -> dict:
         """What goes into the report."""

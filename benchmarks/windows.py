@@ -37,7 +37,7 @@ def run() -> list[Result]:
         {"ours": lambda: batches(windows.sequences(table, LENGTH)), "NumPy's strided view": lambda: batches(limit())},
         rows=len(table),
     )
-    views.at_most(1.1, "NumPy's strided view")
+    views.limit(1.1, "NumPy's strided view")
     loop = compare(
         "windows of 100,000 rows",
         {"ours": lambda: windows.sequences(tenth, LENGTH), "a loop over rows": lambda: _loop(tenth)},

@@ -51,7 +51,7 @@ def run() -> list[Result]:
     results = []
     for name, (ours, loop, share, n) in cases.items():
         result = compare(name, {"ours": ours, "drawing the random numbers": draw(n)}, rows=n)
-        result.at_most(3, "drawing the random numbers")
+        result.limit(3, "drawing the random numbers")
         slow = compare(name, {"ours": ours, f"a loop over 1 / {share} of it": loop}, repeats=3, rows=n)
         times = share * slow.faster_than(f"a loop over 1 / {share} of it")
         result.notes.append(f"a loop in Python would take {times:,.0f} times as long")
@@ -60,7 +60,7 @@ def run() -> list[Result]:
     days = compare("ohlc, 78 steps a day", {
         "ours": lambda: simulators.ohlc(world), "drawing the random numbers": draw(10_000 * 78)
     }, rows=10_000)  # fmt: skip
-    days.at_most(3, "drawing the random numbers")
+    days.limit(3, "drawing the random numbers")
 
     def make(scale):
         n = int(20_000 * scale)

@@ -72,7 +72,7 @@ def fit(
     _prepare(model, batches=batches, epochs=epochs)
     # Every pass over arrays costs TensorFlow 20 to 40 ms for making iterators, more than a small model's epoch. So a
     # small validation set goes through in one piece, and naming the steps spares the second iterator of each pass.
-    whole = sum(a.size for a in _arrays(validation[0])) <= 2**18
+    whole = sum(a.size for a in _arrays(validation[0])) <= 2**19
     steps = None if whole else -(-len(validation[1]) // max(batch_size, 1024))
     keeper = _keep_best(keras, patience, seed, validation if whole else None)
     started = time.perf_counter()
