@@ -87,8 +87,8 @@ def test_run_all_in_jupyterlab(lab, page, name):
     # an idle kernel before the run, then Run All, then idle again with no cell waiting
     idle = ".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Notebook-ExecutionIndicator[data-status=idle]"
     page.wait_for_selector(idle, timeout=60_000, state="attached")
-    page.click("text=Run >> nth=0")
-    page.click("text=Run All Cells >> nth=0")
+    page.click('.lm-MenuBar-itemLabel:text-is("Run")')  # the menu, not the word in a notebook
+    page.click('.lm-Menu-itemLabel:text-is("Run All Cells")')
     page.wait_for_function(DONE, timeout=300_000, polling=200)
     page.keyboard.press("Control+s")
     page.wait_for_function("() => !document.querySelector('.jp-mod-dirty')", timeout=30_000)
