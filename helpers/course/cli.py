@@ -183,9 +183,10 @@ def list_(as_json) -> None:
     """Show the notebooks: time, data, and how each last went."""
     import json
 
+    from rich.markup import escape
     from rich.table import Table
 
-    from helpers.course import runner
+    from helpers.course import report, runner
     from helpers.notebooks import root, select
 
     last, rows = runner.known(runner.read_report(root() / "build" / "run")), []
@@ -219,7 +220,8 @@ def list_(as_json) -> None:
             stamp, run = row["stamp"], row["run"]
             state = f"{run['status']} {run['date']} ({run['profile']})" if run else "not run here"
             state += "" if stamp and stamp["fresh"] else "; stamp stale" if stamp else "; no stamp"
-            grid.add_row(f"{row['number']} {row['title']}", row["time"], ", ".join(row["data"]), state)
+            cells = (f"{row['number']} {row['title']}", row["time"], ", ".join(row["data"]), state)
+            grid.add_row(*(escape(report.plain(cell)) for cell in cells))
         console.print(grid)
 
 
@@ -227,13 +229,13 @@ def list_(as_json) -> None:
 @click.argument("numbers", nargs=-1)
 def check(numbers) -> None:
     """Check anatomy, stamps, badges, alt text, stored outputs and links; exit code 1 on any error."""
-    from helpers.course import hygiene
+    from helpers.course import hygiene, report
     from helpers.notebooks import select
 
     notebooks = select(numbers)
     found = hygiene.check(notebooks, everything=not numbers)
     for finding in found:
-        click.secho(str(finding), fg="red" if finding.error else "yellow")
+        click.secho(report.plain(finding), fg="red" if finding.error else "yellow")
     errors = sum(finding.error for finding in found)
     click.secho(
         f"{errors} errors, {len(found) - errors} warnings in {len(notebooks)} notebooks",
@@ -355,28 +357,21 @@ def doctor() -> None:
 
 @course.command()
 @click.argument("numbers", nargs=-1)
-@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Where to (default: build/student).")
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Where to (default: my_notebooks).")
 def student(numbers, out) -> None:
-    """Write the reader's copies: no solutions, no outputs."""
-    import json
+    """Write the reader's copies: no solutions, no outputs. A copy into which somebody has typed stays as it is."""
+    from helpers.course import report, student
+    from helpers.notebooks import select
 
-    from helpers.course import report
-    from helpers.notebooks import dumps, root, select, tags, write_atomically
-
-    out = (out or root() / "build" / "student").resolve()
-    if out == root() / "notebooks":
-        raise CourseError("That is the folder of the notebooks themselves; choose another for the copies.")
+    folder = student.folder(out)
     for notebook in select(numbers):
-        raw = json.loads(json.dumps(notebook.raw))
-        raw["metadata"].pop("course", None)
-        for cell in raw["cells"]:
-            if cell["cell_type"] == "code":
-                cell |= {"outputs": [], "execution_count": None}
-            if "solution" in tags(cell):
-                cell["source"] = "# Your answer here."
-                cell["metadata"] = {}
-        write_atomically(out / notebook.path.name, dumps(raw))
-        click.echo(f"wrote {report.short(out / notebook.path.name)}")
+        path, written = student.write(notebook, folder)
+        if written:
+            click.echo(f"wrote {report.short(path)}")
+        else:
+            click.secho(
+                f"kept  {report.short(path)}: it holds somebody's work; rename it to get a new copy", fg="yellow"
+            )
 
 
 def _unexpected(error: Exception) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import binascii
 import html
 import json
 import os
@@ -19,6 +20,25 @@ MARKS = {
     "killed": "[red]✗ killed[/]",
     "interrupted": "[yellow]– stopped[/]",
 }
+
+
+# Terminal sequences (CSI, OSC and other strings with their ends), then any control character but tab and newline.
+CONTROLS = re.compile(
+    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]|(?:\x1b[PX^_\]]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)?"
+    r"|\x1b.?|[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]"
+)
+
+
+def plain(value: object) -> str:
+    """A text from a notebook or a report without what would steer a terminal or reorder a line."""
+    return CONTROLS.sub("", str(value))
+
+
+def marked(value: object) -> str:
+    """The same, safe where rich reads markup."""
+    from rich.markup import escape
+
+    return escape(plain(value))
 
 
 def short(path: Path | str) -> str:
@@ -38,7 +58,11 @@ def claims(result: dict) -> str:
 
 def line(result: dict) -> str:
     """One line for a finished notebook."""
-    return f"{MARKS[result['status']]}  {result['number']} · {result['title']}  {result['seconds']} s"
+    return f"{_mark(result)}  {marked(result['number'])} · {marked(result['title'])}  {result['seconds']} s"
+
+
+def _mark(result: dict) -> str:
+    return MARKS.get(result["status"]) or f"[yellow]? {marked(result['status'])}[/]"
 
 
 def table(report: dict):
@@ -52,8 +76,8 @@ def table(report: dict):
         grid.add_column(name, justify="right", no_wrap=True)
     for result in report["results"]:
         grid.add_row(
-            f"{result['number']} · {result['title']}",
-            MARKS[result["status"]],
+            f"{marked(result['number'])} · {marked(result['title'])}",
+            _mark(result),
             f"{result['seconds']:.1f}",
             "–" if result["peak_mb"] is None else f"{result['peak_mb']:,}",
             claims(result),
@@ -63,14 +87,13 @@ def table(report: dict):
 
 def print_errors(console, results: Iterable[dict]) -> int:
     """The first error of each failure: notebook, cell and its first line, cause; returns how many."""
-    from rich.markup import escape
-
     failed = [result for result in results if result["error"]]
     for result in failed:
         error = result["error"]
         place = f", cell {error['cell']}: {error['line']}" if error["cell"] else ""
-        console.print(f"[red]✗ {result['notebook']}{escape(place)}[/]\n  {escape(error['cause'])}", soft_wrap=True)
-        console.print(f"  the copy as it stopped: {short(result['output'])}", soft_wrap=True)
+        where = marked(f"✗ {result['notebook']}{place}")
+        console.print(f"[red]{where}[/]\n  {marked(error['cause'])}", soft_wrap=True)
+        console.print(f"  the copy as it stopped: {marked(short(result['output']))}", soft_wrap=True)
     return len(failed)
 
 
@@ -81,12 +104,14 @@ def print_end(console, report: dict, page: Path) -> None:
     colour = "green" if passed == len(results) else "red"
     console.print(
         f"\n[{colour}]{passed} of {len(results)} notebooks passed[/] in {report['seconds']:.0f} s "
-        f"({report['profile']}, {report['backend']}). Figures and claims: {short(page)}",
+        f"({report['profile']}, {report['backend']}). Figures and claims: {marked(short(page))}",
         soft_wrap=True,
     )
     for result in results:
         if names := stand_ins(result):
-            console.print(f"[yellow]! {result['notebook']} ran on stand-in data for {names}[/]", soft_wrap=True)
+            console.print(
+                f"[yellow]! {marked(result['notebook'])} ran on stand-in data for {marked(names)}[/]", soft_wrap=True
+            )
     print_errors(console, results)
 
 
@@ -123,48 +148,71 @@ WORDS = {"ok": "✓ passed", "failed": "✗ failed", "killed": "✗ killed", "in
 SIGNS = {"held": "✓", "failed": "✗", "skipped": "–"}
 
 
+MAGIC = {"image/png": b"\x89PNG\r\n\x1a\n", "image/jpeg": b"\xff\xd8\xff", "image/svg+xml": b""}
+
+
+def _image(data: object, mime: str) -> str:
+    """A stored image as base64 made anew from its bytes ('' for what is none): nothing else may reach the page."""
+    if mime == "image/svg+xml":
+        content = text(data).encode()  # inside <img> no script of it runs and nothing is fetched
+    else:
+        try:
+            content = base64.b64decode(re.sub(r"\s", "", text(data)), validate=True)
+        except (binascii.Error, ValueError):
+            return ""
+    return base64.b64encode(content).decode() if content.startswith(MAGIC[mime]) else ""
+
+
 def _figures(result: dict) -> str:
     """Every image the executed copy holds, as data within the page."""
     found = []
     try:
         cells = json.loads(Path(result["output"]).read_text(encoding="utf-8"))["cells"]
-    except (OSError, ValueError, KeyError):
-        return ""
-    for output in (output for cell in cells for output in cell.get("outputs", [])):
-        for mime in ("image/png", "image/jpeg", "image/svg+xml"):
-            if mime in output.get("data", {}):
-                data = text(output["data"][mime])
-                data = base64.b64encode(data.encode()).decode() if mime.endswith("xml") else re.sub(r"\s", "", data)
-                alt = html.escape(alt_text(output, mime) or "no description", quote=True)
-                found.append(
-                    f'<figure><img alt="{alt}" src="data:{mime};base64,{data}"><figcaption>{alt}</figcaption></figure>'
-                )
-                break
+        outputs = [output for cell in cells for output in cell.get("outputs", [])]
+        for output in outputs:
+            for mime in MAGIC:
+                if data := mime in output.get("data", {}) and _image(output["data"][mime], mime):
+                    alt = _safe(alt_text(output, mime) or "no description")
+                    source = f"data:{mime};base64,{data}"
+                    found.append(f'<figure><img alt="{alt}" src="{source}"><figcaption>{alt}</figcaption></figure>')
+                    break
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return ""  # no copy, or none that can be read
     return f'<div class="figures">{"".join(found)}</div>' if found else ""
 
 
+def _safe(value: object) -> str:
+    return html.escape(plain(value), quote=True)
+
+
+def _status(result: dict) -> tuple[str, str]:
+    """The class and the words of a status."""
+    known = result["status"] in WORDS
+    return (result["status"], WORDS[result["status"]]) if known else ("interrupted", f"? {_safe(result['status'])}")
+
+
 def _section(result: dict) -> str:
+    kind, words = _status(result)
+    how = _safe(f"{result['profile']}, {result['backend']} {result['device']}")
     parts = [
-        f'<h2 id="n{result["number"]}">{result["number"]} · {html.escape(result["title"])}</h2>',
-        f'<p class="soft"><span class="{result["status"]}">{WORDS[result["status"]]}</span> on {result["date"]}, '
-        f"{result['profile']}, {result['backend']} {html.escape(result['device'])}</p>",
+        f'<h2 id="n{_safe(result["number"])}">{_safe(result["number"])} · {_safe(result["title"])}</h2>',
+        f'<p class="soft"><span class="{kind}">{words}</span> on {_safe(result["date"])}, {how}</p>',
     ]
     if error := result["error"]:
         place = f"cell {error['cell']}: {error['line']}\n" if error["cell"] else ""
-        parts.append(f"<pre>{html.escape(place + error['cause'])}</pre>")
+        parts.append(f"<pre>{_safe(place + error['cause'])}</pre>")
     if names := stand_ins(result):
-        parts.append(f'<p class="failed">Stand-in data, not the real: {html.escape(names)}</p>')
+        parts.append(f'<p class="failed">Stand-in data, not the real: {_safe(names)}</p>')
     if result["claim_list"]:
-        lines = (
-            f'<li><span class="{claim["status"]}">{SIGNS[claim["status"]]}</span> {html.escape(claim["text"])}</li>'
-            for claim in result["claim_list"]
-        )
+        signs = ((claim["status"], SIGNS.get(claim["status"], "?"), claim["text"]) for claim in result["claim_list"])
+        lines = (f'<li><span class="{_safe(kind)}">{sign}</span> {_safe(said)}</li>' for kind, sign, said in signs)
         parts.append(f"<ul>{''.join(lines)}</ul>")
     return "".join([*parts, _figures(result)])
 
 
 def _row(result: dict) -> str:
-    first, peak, number = result["first_output_seconds"], result["peak_mb"], result["number"]
+    first, peak, number = result["first_output_seconds"], result["peak_mb"], _safe(result["number"])
+    kind, words = _status(result)
     cells = (
         f"{result['seconds']:.1f}",
         "–" if first is None else f"{first:.1f}",
@@ -172,10 +220,8 @@ def _row(result: dict) -> str:
         claims(result),
     )
     return (
-        f'<tr><td><a href="#n{number}">{number} · {html.escape(result["title"])}</a></td>'
-        f'<td class="{result["status"]}">{WORDS[result["status"]]}</td>'
-        + "".join(f'<td class="n">{cell}</td>' for cell in cells)
-        + "</tr>"
+        f'<tr><td><a href="#n{number}">{number} · {_safe(result["title"])}</a></td>'
+        f'<td class="{kind}">{words}</td>' + "".join(f'<td class="n">{cell}</td>' for cell in cells) + "</tr>"
     )
 
 
@@ -188,8 +234,8 @@ def write_html(report: dict, out: Path) -> Path:
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
         "<title>Deep learning in finance: a run</title>"
         f"<style>{STYLE}</style></head><body><h1>{passed} of {len(report['results'])} notebooks passed</h1>"
-        f'<p class="soft">Deep learning in finance, {report["date"]}: profile {report["profile"]}, '
-        f"{report['backend']}, {report['seconds']:.0f} s</p>"
+        f'<p class="soft">Deep learning in finance, {_safe(report["date"])}: profile {_safe(report["profile"])}, '
+        f"{_safe(report['backend'])}, {report['seconds']:.0f} s</p>"
         '<div class="wide"><table><thead><tr><th>Notebook</th><th>Status</th><th class="n">Seconds</th>'
         '<th class="n">First output after s</th><th class="n">Peak MB</th><th class="n">Claims held</th></tr></thead>'
         f"<tbody>{rows}</tbody></table></div>{''.join(map(_section, report['results']))}</body></html>\n"

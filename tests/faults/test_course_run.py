@@ -264,7 +264,6 @@ def test_refresh_on_another_backend_is_refused(tree):
         (["badges", "--repository", "x"], 1, "not an address of the form OWNER/NAME"),
         (["data", "fetch", "no_such_set"], 1, "no_such_set"),
         (["run", "--out", "pyproject.toml/x"], 1, "Unexpected NotADirectoryError"),
-        (["student", "--out", "notebooks"], 1, "folder of the notebooks themselves"),
     ],
 )
 def test_every_fault_is_one_line(tree, monkeypatch, arguments, code, words):

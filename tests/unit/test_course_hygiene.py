@@ -350,18 +350,6 @@ def test_an_unreadable_notebook_is_one_sentence(tree):
         Notebook.read(path)
 
 
-def test_the_readers_copy_has_no_answers(tree):
-    result = CliRunner().invoke(course, ["student"])
-    assert result.exit_code == 0, result.output
-    copy = json.loads((tree / "build/student/11_toy_regression.ipynb").read_text())
-    text = json.dumps(copy)
-    assert "answer = 1" not in text
-    assert text.count("# Your answer here.") == 3
-    assert "assert answer == 1" in text
-    assert all(not c.get("outputs") for c in copy["cells"])
-    assert "answer = 1" in json.dumps(read(tree))
-
-
 def test_list_tells_what_there_is(tree):
     (row,) = json.loads(CliRunner().invoke(course, ["list", "--json"]).output)
     assert (row["number"], row["data"], row["run"]) == ("11", ["toy_set"], {})
