@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 NAMES = sorted(path.name for path in (ROOT / "notebooks").glob("[0-9]*.ipynb"))
 SHOTS = ROOT / "build/browser"
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+PANEL = ".jp-NotebookPanel:not(.lm-mod-hidden)"
 # true once the kernel has been busy and is idle again
 DONE = """() => {
     const panel = document.querySelector('.jp-NotebookPanel:not(.lm-mod-hidden)');
@@ -83,13 +84,15 @@ def test_run_all_in_jupyterlab(lab, page, name):
     address, token, folder = lab
     page.set_viewport_size({"width": 1280, "height": 1600})
     page.goto(f"{address}/lab/tree/notebooks/{name}?token={token}&reset")
-    page.wait_for_selector(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Notebook", timeout=60_000)
-    # an idle kernel before the run, then Run All, then idle again with no cell waiting
-    idle = ".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Notebook-ExecutionIndicator[data-status=idle]"
-    page.wait_for_selector(idle, timeout=60_000, state="attached")
+    # The indicator says idle before there is a kernel at all; Run All would then open a dialog that asks for one.
+    page.wait_for_selector(f'{PANEL} .jp-KernelName:has-text("Python 3")', timeout=60_000)
+    page.wait_for_selector(
+        f"{PANEL} .jp-Notebook-ExecutionIndicator[data-status=idle]", timeout=60_000, state="attached"
+    )
     page.click('.lm-MenuBar-itemLabel:text-is("Run")')  # the menu, not the word in a notebook
     page.click('.lm-Menu-itemLabel:text-is("Run All Cells")')
     page.wait_for_function(DONE, timeout=300_000, polling=200)
+    assert not page.query_selector(".jp-Dialog"), page.text_content(".jp-Dialog")
     page.keyboard.press("Control+s")
     page.wait_for_function("() => !document.querySelector('.jp-mod-dirty')", timeout=30_000)
     saved = json.loads((folder / "notebooks" / name).read_text(encoding="utf-8"))
@@ -107,3 +110,5 @@ def test_run_all_in_jupyterlab(lab, page, name):
     height = page.eval_on_selector(".jp-WindowedPanel-outer", "panel => panel.scrollHeight")
     page.set_viewport_size({"width": 1280, "height": min(int(height) + 150, 16_000)})
     page.screenshot(path=SHOTS / f"{name.removesuffix('.ipynb')}.png")
+    for session in page.request.get(f"{address}/api/sessions?token={token}").json():  # a kernel holds up to 1.3 GB
+        assert page.request.delete(f"{address}/api/sessions/{session['id']}?token={token}").ok
