@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.harness import Result, compare, installed, slope
-from helpers import simulators, windows
+from helpers import windows, worlds
 
-DAY = simulators.DAY
+DAY = worlds.DAY
 SPANS = (1, 7, 30)
 DELAY = 7
 
@@ -125,8 +125,8 @@ def _draws(mean: np.ndarray) -> None:
 
 def run() -> list[Result]:
     """Customer by customer is too slow to repeat at full size: it gets a share of it, ours the same and all of it."""
-    frame = simulators.payments().transactions
-    part = simulators.payments(500, 1_000).transactions
+    frame = worlds.payments().transactions
+    part = worlds.payments(500, 1_000).transactions
     np.testing.assert_allclose(features(part), _key_by_key(part), atol=1e-6)
     np.testing.assert_allclose(features(part), _grouped(part), atol=1e-6)
     at_full_size = {"ours": features, "groupby and rolling": _grouped}
@@ -150,14 +150,14 @@ def run() -> list[Result]:
     )
     tenth.at_least(20, "pandas, key by key")
     mean = np.random.default_rng(7).uniform(5, 100, len(frame))
-    ways = {"ours": simulators.payments, "drawing the random numbers": partial(_draws, mean)}
+    ways = {"ours": worlds.payments, "drawing the random numbers": partial(_draws, mean)}
     world = compare("a world of payments", ways, repeats=3, rows=len(frame))
     world.goal("seconds ≤ 5", world.median(), high=5)
     world.limit(3, "drawing the random numbers")
     loop = compare(
         "a world with a tenth of the customers",
         {
-            "ours": lambda: simulators.payments(500, 10_000),
+            "ours": lambda: worlds.payments(500, 10_000),
             "customer by customer": lambda: _customer_by_customer(500, 10_000, 183),
         },
         repeats=3,
@@ -166,7 +166,7 @@ def run() -> list[Result]:
     loop.at_least(30, "customer by customer")
 
     def make(scale):
-        table = simulators.payments(int(50 * scale), int(100 * scale)).transactions
+        table = worlds.payments(int(50 * scale), int(100 * scale)).transactions
         return lambda: features(table), len(table)
 
     return [whole, tenth, world, loop, slope("twelve window columns", make)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from benchmarks.harness import Result, compare, slope
-from helpers import simulators
+from helpers import worlds
 
 N = 1_000_000
 
@@ -44,9 +44,9 @@ def run() -> list[Result]:
         return lambda: np.random.default_rng(7).standard_normal(n)
 
     cases = {
-        "gbm": (lambda: simulators.gbm(4_000, 250), lambda: _gbm_loop(40, 250), 100, N),
-        "ar1": (lambda: simulators.ar1(N), lambda: _ar_loop(N // 100), 100, N),
-        "garch11": (lambda: simulators.garch11(N), lambda: _garch_loop(N // 100), 100, N),
+        "gbm": (lambda: worlds.gbm(4_000, 250), lambda: _gbm_loop(40, 250), 100, N),
+        "ar1": (lambda: worlds.ar1(N), lambda: _ar_loop(N // 100), 100, N),
+        "garch11": (lambda: worlds.garch11(N), lambda: _garch_loop(N // 100), 100, N),
     }
     results = []
     for name, (ours, loop, share, n) in cases.items():
@@ -56,14 +56,14 @@ def run() -> list[Result]:
         times = share * slow.faster_than(f"a loop over 1 / {share} of it")
         result.notes.append(f"a loop in Python would take {times:,.0f} times as long")
         results.append(result)
-    world = simulators.garch11(10_000)
+    world = worlds.garch11(10_000)
     days = compare("ohlc, 78 steps a day", {
-        "ours": lambda: simulators.ohlc(world), "drawing the random numbers": draw(10_000 * 78)
+        "ours": lambda: worlds.ohlc(world), "drawing the random numbers": draw(10_000 * 78)
     }, rows=10_000)  # fmt: skip
     days.limit(3, "drawing the random numbers")
 
     def make(scale):
         n = int(20_000 * scale)
-        return lambda: simulators.garch11(n), n
+        return lambda: worlds.garch11(n), n
 
     return [*results, days, slope("garch11", make)]

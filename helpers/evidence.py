@@ -19,29 +19,32 @@ if TYPE_CHECKING:
 RESULTS = Path(__file__).resolve().parents[1] / "results"
 
 
-def claim(text: str, held: bool, on: Any = None) -> None:
+def claim(text: str, held: bool, on: Any = None, label_free: bool = False) -> None:
     """Assert a finding: print `✓ text` where it holds, raise ClaimError where it does not.
 
     `held` must be a plain truth value. `on` is the frame, or the frames, that the claim speaks about: unless
-    all of them are real data the claim is not checked, and the line says so.
+    all of them are real data the claim is not checked, and the line says so. `label_free` marks a claim that no
+    wrong world (shuffled outcomes, a dead network) can break, such as the size of a data set; the record carries it.
     """
     if not isinstance(held, bool | np.bool_):
         raise CourseError(f"claim({text!r}, …) needs True or False, not {type(held).__name__}.")
     if not _real(on):
-        record.write("claim", text=text, status="skipped")
+        record.write("claim", text=text, status="skipped", label_free=label_free)
         print(f"– not checked on {'data of your own' if _own(on) else 'stand-in data'}: {text}")
         return
-    record.write("claim", text=text, status="held" if held else "failed")
+    record.write("claim", text=text, status="held" if held else "failed", label_free=label_free)
     if not held:
         raise ClaimError(f"This run does not bear out the claim: {text}")
     print(f"✓ {text}")
 
 
-def band(text: str, value: float, low: float, high: float, on: Any = None, digits: int = 3) -> None:
+def band(
+    text: str, value: float, low: float, high: float, on: Any = None, digits: int = 3, label_free: bool = False
+) -> None:
     """Claim that `low <= value <= high`; the printed line shows the band, so that it is the same on every run."""
     inside = bool(math.isfinite(value) and low <= value <= high)
     line = f"{text}: between {low:.{digits}f} and {high:.{digits}f}"
-    claim(line if inside or not _real(on) else f"{line}, but this run gave {value:.{digits}f}", inside, on)
+    claim(line if inside or not _real(on) else f"{line}, but this run gave {value:.{digits}f}", inside, on, label_free)
 
 
 def metric(name: str, values: float | Iterable[float], unit: str = "") -> None:

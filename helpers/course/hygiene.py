@@ -276,7 +276,7 @@ def _file(notebook: Notebook) -> Iterator[tuple]:
     except nbformat.ValidationError as error:
         yield 0, f"not a valid notebook: {str(error).splitlines()[0]}", "open and save it in JupyterLab"
     extra = set(notebook.raw["metadata"]) - {"kernelspec", "language_info", "course"}
-    extra |= {key for cell in notebook.cells for key in cell.get("metadata", {}) if key not in ("tags", "jupyter")}
+    extra |= {key for cell in notebook.cells for key in cell.get("metadata", {})} - {"tags", "jupyter", "course"}
     if extra:
         what = f"metadata that does not belong: {', '.join(sorted(extra))}"
         yield 0, what, f"type `course refresh {notebook.number}`"

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from helpers import audit, simulators
+from helpers import audit, worlds
 
 NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "20_stock_price_prediction.ipynb"
 
@@ -25,7 +25,7 @@ def lesson():
 
 @pytest.fixture(scope="module")
 def market():
-    frame = simulators.ohlc(simulators.garch11(400, seed=3), seed=3)
+    frame = worlds.ohlc(worlds.garch11(400, seed=3), seed=3)
     rng = np.random.default_rng(3)
     return frame.assign(vix=np.exp(3 + 0.2 * rng.standard_normal(400)))
 
@@ -52,6 +52,6 @@ def test_targets_are_those_of_the_next_day(lesson, market):
 
 
 def test_range_variance_measures_the_variance_of_a_simulated_day(lesson):
-    world = simulators.garch11(4000, seed=3)
-    measured = np.exp(lesson["features"](simulators.ohlc(world, intraday=400, seed=3).assign(vix=20.0))["variance_day"])
+    world = worlds.garch11(4000, seed=3)
+    measured = np.exp(lesson["features"](worlds.ohlc(world, intraday=400, seed=3).assign(vix=20.0))["variance_day"])
     assert measured.mean() / world.best.mean() == pytest.approx(1, abs=0.1)

@@ -95,10 +95,10 @@ def test_longer_corporate_loans_need_more_capital_and_certain_default_none(lesso
 
 
 def test_reject_inference_is_right_only_where_the_selection_is_recorded(lesson):
-    from helpers import simulators
+    from helpers import worlds
 
     for hidden, low, high in ((0.0, -5, 5), (1.0, 15, 40)):
-        past, new = (simulators.loan_applicants(20_000, hidden=hidden, seed=s) for s in (11, 12))
+        past, new = (worlds.loan_applicants(20_000, hidden=hidden, seed=s) for s in (11, 12))
         refused = new[new["accepted"] == 0]
         said = lesson["ways_to_fit"](past)["accepted only"].predict_proba(refused[lesson["FIELDS"]])[:, 1]
         assert low < 100 * (refused["default"].mean() - said.mean()) < high

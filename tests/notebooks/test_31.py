@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from helpers import audit, simulators, windows
+from helpers import audit, windows, worlds
 
 NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "31_fraud_detection.ipynb"
-DAY, DELAY = simulators.DAY, 7
+DAY, DELAY = worlds.DAY, 7
 LATE = {"label": "fraud", "day": "day", "label_day": "label_day"}
 
 
@@ -30,7 +30,7 @@ def lesson():
 
 @pytest.fixture(scope="module")
 def frame():
-    return simulators.payments(150, 300, 60, seed=5).transactions
+    return worlds.payments(150, 300, 60, seed=5).transactions
 
 
 def flat(lesson, frame):

@@ -33,7 +33,7 @@ OUTCOMES = {
     "31": [
         {"ulb_creditcard": ["fraud"]},
         """
-make_payments = simulators.payments
+make_payments = worlds.payments
 
 def shuffled_payments(*arguments, **options):
     world = make_payments(*arguments, **options)
@@ -42,7 +42,7 @@ def shuffled_payments(*arguments, **options):
         world.transactions[column] = world.transactions[column].to_numpy()[rows]
     return world
 
-simulators.payments = shuffled_payments
+worlds.payments = shuffled_payments
 """,
     ],
 }
@@ -77,7 +77,7 @@ LABEL_FREE = {
 
 SHUFFLE = """
 import numpy as np
-from helpers import datasets, evidence, simulators
+from helpers import datasets, evidence, worlds
 from helpers.errors import ClaimError
 
 COLUMNS = {columns!r}

@@ -23,7 +23,13 @@ def records(tmp_path, monkeypatch):
 def test_a_held_claim_prints_one_line_and_is_recorded(capsys, records):
     evidence.claim("Water is wet", True)
     assert capsys.readouterr().out == "✓ Water is wet\n"
-    assert records() == [{"kind": "claim", "text": "Water is wet", "status": "held"}]
+    assert records() == [{"kind": "claim", "text": "Water is wet", "status": "held", "label_free": False}]
+
+
+def test_a_claim_that_no_wrong_world_can_break_is_recorded_as_such(records):
+    evidence.claim("The table has one row", True, label_free=True)
+    evidence.band("Share of rows", 1.0, 0.9, 1.1, label_free=True)
+    assert [line["label_free"] for line in records()] == [True, True]
 
 
 def test_a_failed_claim_raises_and_is_recorded(records):

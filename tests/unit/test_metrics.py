@@ -12,7 +12,7 @@ from sklearn.metrics import (
 )
 
 from helpers.errors import CourseError
-from helpers.metrics import classifier, forecast, trading
+from helpers.metrics import classifier, fairness, forecast, trading
 
 rng = np.random.default_rng(0)
 LABELS = (rng.random(500) < 0.3).astype(int)
@@ -197,15 +197,15 @@ def test_group_rates_against_sklearn_confusion_matrices():
     group = np.where(np.arange(500) % 3 == 0, "x", "y")
     decision = (SCORE > 0.5).astype(int)
     p = 1 / (1 + np.exp(-SCORE))
-    table = classifier.group_rates(LABELS, decision, group, p)
+    table = fairness.group_rates(LABELS, decision, group, p)
     for name in "xy":
         here = group == name
         tn, fp, fn, tp = confusion_matrix(LABELS[here], decision[here]).ravel()
         wanted = [here.sum(), (tp + fn) / here.sum(), (tp + fp) / here.sum(), tp / (tp + fn), fp / (fp + tn)]
         assert table.loc[name].tolist() == pytest.approx([*wanted, tp / (tp + fp), p[here].mean()])
     gaps = table.loc["x"] - table.loc["y"]
-    assert classifier.demographic_parity_difference(decision, group) == pytest.approx(abs(gaps["selected"]))
-    opportunity = classifier.equal_opportunity_difference(LABELS, decision, group)
+    assert fairness.demographic_parity_difference(decision, group) == pytest.approx(abs(gaps["selected"]))
+    opportunity = fairness.equal_opportunity_difference(LABELS, decision, group)
     assert opportunity == pytest.approx(abs(gaps["true_positive_rate"]))
 
 

@@ -2,20 +2,20 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from helpers import audit, simulators, splits, windows
+from helpers import audit, splits, windows, worlds
 from helpers.errors import CourseError
 
-DAY = simulators.DAY
+DAY = worlds.DAY
 
 
 @pytest.fixture(scope="module")
 def handbook():
-    return simulators.payments()
+    return worlds.payments()
 
 
 @pytest.fixture(scope="module")
 def small():
-    return simulators.payments(600, 1200, 100, bursts=(60, 80), seed=3)
+    return worlds.payments(600, 1200, 100, bursts=(60, 80), seed=3)
 
 
 def test_the_world_has_the_size_and_the_frauds_of_the_handbook(handbook):
@@ -85,7 +85,7 @@ def test_large_amounts_are_fraud(handbook):
 
 
 def test_bursts_come_and_go_and_leave_the_rest_of_the_world_as_it_was(small):
-    plain = simulators.payments(600, 1200, 100, seed=3).transactions
+    plain = worlds.payments(600, 1200, 100, seed=3).transactions
     frame = small.transactions
     burst = frame[frame["kind"] == 4]
     assert burst["day"].between(60, 79).all() and burst["amount"].between(1, 10).all() and len(burst) > 30
@@ -96,7 +96,7 @@ def test_bursts_come_and_go_and_leave_the_rest_of_the_world_as_it_was(small):
 
 def test_the_seed_decides():
     def make(seed):
-        return simulators.payments(50, 100, 40, seed=seed).transactions
+        return worlds.payments(50, 100, 40, seed=seed).transactions
 
     pd.testing.assert_frame_equal(make(1), make(1))
     assert not make(1).equals(make(2))
@@ -105,7 +105,7 @@ def test_the_seed_decides():
 @pytest.mark.parametrize("arguments", [{"customers": 0}, {"days": 0}, {"delay": -1}, {"days": 9, "bursts": (5, 10)}])
 def test_impossible_payments_are_refused(arguments):
     with pytest.raises(CourseError):
-        simulators.payments(**{"customers": 5, "terminals": 50, "days": 9, **arguments})
+        worlds.payments(**{"customers": 5, "terminals": 50, "days": 9, **arguments})
 
 
 @pytest.mark.parametrize("delay", [0, 7])

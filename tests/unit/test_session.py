@@ -17,7 +17,7 @@ def python(code, **environment):
 
 
 def test_import_helpers_is_quick_and_brings_no_framework():
-    rooms = "audit, datasets, errors, evidence, metrics, plots, record, session, simulators, splits, training, windows"
+    rooms = "audit, datasets, errors, evidence, metrics, plots, record, session, worlds, splits, training, windows"
     code = f"""if True:
         import sys, time
         started = time.perf_counter()

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from helpers import simulators
+from helpers import worlds
 from helpers.errors import CourseError
 
 
@@ -12,7 +12,7 @@ def r2(target, forecast):
 
 
 def test_gbm_has_the_lognormal_law():
-    prices = simulators.gbm(40_000, 4, mu=0.08, sigma=0.3, years=2.0, start=50.0, seed=1)
+    prices = worlds.gbm(40_000, 4, mu=0.08, sigma=0.3, years=2.0, start=50.0, seed=1)
     assert prices.shape == (40_000, 5) and (prices[:, 0] == 50).all()
     terminal = np.log(prices[:, -1] / 50)
     expected = stats.norm((0.08 - 0.3**2 / 2) * 2, 0.3 * np.sqrt(2))
@@ -22,7 +22,7 @@ def test_gbm_has_the_lognormal_law():
 
 @pytest.mark.parametrize("phi", [-0.5, 0.1, 0.6])
 def test_ar1_best_r2_is_what_the_best_forecast_gets(phi):
-    world = simulators.ar1(200_000, phi=phi, sigma=0.02, seed=3)
+    world = worlds.ar1(200_000, phi=phi, sigma=0.02, seed=3)
     assert world.best_r2 == pytest.approx(phi**2)
     assert r2(world.target, world.best) == pytest.approx(phi**2, abs=0.01)
     assert world.values.std() == pytest.approx(0.02 / np.sqrt(1 - phi**2), rel=0.02)
@@ -30,7 +30,7 @@ def test_ar1_best_r2_is_what_the_best_forecast_gets(phi):
 
 
 def test_garch_best_r2_is_what_the_true_variance_gets():
-    world = simulators.garch11(1_000_000, omega=1e-5, alpha=0.10, beta=0.80, seed=5)
+    world = worlds.garch11(1_000_000, omega=1e-5, alpha=0.10, beta=0.80, seed=5)
     closed_form = 0.1**2 / (1 - 2 * 0.1 * 0.8 - 0.8**2)
     assert world.best_r2 == pytest.approx(closed_form)
     assert r2(world.target, world.best) == pytest.approx(closed_form, abs=0.01)
@@ -42,15 +42,15 @@ def test_garch_best_r2_is_what_the_true_variance_gets():
 def test_garch_parameters_are_found_again_by_an_independent_library():
     from arch import arch_model
 
-    world = simulators.garch11(20_000, omega=2e-6, alpha=0.08, beta=0.90, seed=7)
+    world = worlds.garch11(20_000, omega=2e-6, alpha=0.08, beta=0.90, seed=7)
     fitted = arch_model(100 * world.values, mean="Zero", vol="GARCH", p=1, q=1).fit(disp="off").params
     assert fitted["alpha[1]"] == pytest.approx(0.08, abs=0.015)
     assert fitted["beta[1]"] == pytest.approx(0.90, abs=0.02)
 
 
 def test_ohlc_is_consistent_and_its_range_measures_the_variance():
-    world = simulators.garch11(5_000, seed=11)
-    frame = simulators.ohlc(world, intraday=390)
+    world = worlds.garch11(5_000, seed=11)
+    frame = worlds.ohlc(world, intraday=390)
     assert (frame["high"] >= frame[["open", "close"]].max(axis=1)).all()
     assert (frame["low"] <= frame[["open", "close"]].min(axis=1)).all()
     np.testing.assert_allclose(np.log(frame["close"] / frame["open"]), world.values, atol=1e-12)
@@ -62,9 +62,9 @@ def test_ohlc_is_consistent_and_its_range_measures_the_variance():
 @pytest.mark.parametrize(
     "make",
     [
-        lambda s: simulators.gbm(2, 9, seed=s),
-        lambda s: simulators.ar1(9, seed=s).values,
-        lambda s: simulators.garch11(9, seed=s).values,
+        lambda s: worlds.gbm(2, 9, seed=s),
+        lambda s: worlds.ar1(9, seed=s).values,
+        lambda s: worlds.garch11(9, seed=s).values,
     ],
 )
 def test_the_seed_decides(make):
@@ -74,13 +74,13 @@ def test_the_seed_decides(make):
 @pytest.mark.parametrize(
     "call",
     [
-        lambda: simulators.gbm(0, 5),
-        lambda: simulators.gbm(1, 5, sigma=-0.1),
-        lambda: simulators.ar1(10, phi=1.0),
-        lambda: simulators.garch11(10, alpha=0.2, beta=0.8),
-        lambda: simulators.garch11(10, omega=0.0),
-        lambda: simulators.loan_applicants(0),
-        lambda: simulators.loan_applicants(10, hidden=-1.0),
+        lambda: worlds.gbm(0, 5),
+        lambda: worlds.gbm(1, 5, sigma=-0.1),
+        lambda: worlds.ar1(10, phi=1.0),
+        lambda: worlds.garch11(10, alpha=0.2, beta=0.8),
+        lambda: worlds.garch11(10, omega=0.0),
+        lambda: worlds.loan_applicants(0),
+        lambda: worlds.loan_applicants(10, hidden=-1.0),
     ],
 )
 def test_impossible_worlds_are_refused(call):
@@ -89,7 +89,7 @@ def test_impossible_worlds_are_refused(call):
 
 
 def test_loan_applicants_default_as_often_as_their_chance_says():
-    world = simulators.loan_applicants(200_000, seed=3)
+    world = worlds.loan_applicants(200_000, seed=3)
     tenth = pd.qcut(world["chance"], 10, labels=False)
     table = world.groupby(tenth)[["chance", "default"]].mean()
     assert (table["chance"] - table["default"]).abs().max() < 0.015
@@ -98,7 +98,7 @@ def test_loan_applicants_default_as_often_as_their_chance_says():
 
 def test_what_the_officer_saw_decides_whether_refusal_tells_something():
     for hidden, low, high in ((0.0, -0.025, 0.025), (1.0, 0.08, 0.3)):
-        world = simulators.loan_applicants(200_000, hidden=hidden, seed=3)
+        world = worlds.loan_applicants(200_000, hidden=hidden, seed=3)
         near = world[(0.9 * world["income"] - 0.7 * world["debt"]).abs() < 0.1]  # alike in all that is recorded
         rates = near.groupby("accepted")["default"].mean()
         assert low < rates[0] - rates[1] < high

@@ -1,0 +1,7 @@
+"""Seeded worlds whose best possible answer is known, so that a model can be told what share of it it found."""
+
+from helpers.worlds.credit import loan_applicants
+from helpers.worlds.payments import DAY, KINDS, Payments, payments
+from helpers.worlds.prices import World, ar1, garch11, gbm, ohlc
+
+__all__ = ["DAY", "KINDS", "Payments", "World", "ar1", "garch11", "gbm", "loan_applicants", "ohlc", "payments"]
