@@ -9,10 +9,10 @@ import sys
 
 import pandas as pd
 
-from helpers.datasets import catalogue, parsers, sources
+from helpers.datasets import catalogue, readers, sources
 from helpers.errors import CourseError
 
-CARDS = catalogue.CATALOGUE.parent / "cards"
+CARDS = catalogue.SETS.parent / "cards"
 OPEN, CLOSE = "<!-- facts: generated from the files by `python -m helpers.datasets.cards` -->", "<!-- /facts -->"
 
 
@@ -35,7 +35,7 @@ def facts(name: str) -> str:
             ]
             continue
         content = {file.path: sources.obtain(entry, file) for file in files}
-        lines += _table(table, parsers.parse(entry, table, content))
+        lines += _table(table, readers.parse(entry, table, content))
     lines += ["## Files", "", "| file | bytes | SHA-256 |", "|---|---:|---|"]
     lines += [f"| `{file.path}` | {file.bytes:,} | `{file.sha256}` |" for file in entry.files]
     share = "may be passed on" if entry.redistribute else "not to be passed on: `load` fetches it for each reader"
@@ -96,7 +96,7 @@ def _span(low: float, high: float) -> str:
 def stale(*, write: bool = False) -> list[str]:
     """Names of the sets whose card lacks the facts as they are now; `write` puts them in."""
     behind = []
-    for name in [name for name in catalogue.names() if catalogue.info(name).has_parser]:
+    for name in catalogue.names():
         path, block = CARDS / f"{name}.md", f"{OPEN}\n\n{facts(name)}\n\n{CLOSE}"
         text = path.read_text(encoding="utf-8") if path.exists() else f"{OPEN}\n{CLOSE}\n"
         before, _, rest = text.partition(OPEN)
