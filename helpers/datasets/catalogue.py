@@ -35,7 +35,7 @@ FILE = {
 }  # fmt: skip
 STEPS = {
     "names?": {TEXT: TEXT}, "tidy?": bool, "drop?": [str], "codes?": {TEXT: [(str, int)]},
-    "scale?": (float, {TEXT: float}), "date?": str, "date_format?": str, "time_format?": str,
+    "divide?": (float, {TEXT: float}), "date?": str, "date_format?": str, "time_format?": str,
     "zero_is_missing?": [str], "missing_before?": {TEXT: date}, "part?": TEXT, "parts?": [str],
 }  # fmt: skip
 """Options of every reader: what is done with the columns once they are read (helpers/datasets/readers)."""
@@ -60,8 +60,8 @@ STAND_INS = {
     "people": {"share?": float, "tails?": bool}, "losses": {"shape": float},
     "bars": {"start?": float}, "prices": {}, "factors": {}, "yields": {}, "volatility": {}, "volatilities": {},
     "adjustments": {}, "months": {}, "option_quotes": {},
-    "digits": {}, "messages": {"label": str, "style?": str}, "invoices": {},
-    "receipts": {}, "receipt_lines": {}, "recordings": {},
+    "digits": {}, "messages": {"label": str, "sizes?": [int], "outside?": str, "noise?": float, "chinese?": bool}, "invoices": {},
+    "receipts": {"lines": int}, "receipt_lines": {"lines": int}, "recordings": {},
 }  # fmt: skip
 TABLE = {
     "files": [TEXT], "rows": int, "columns": TEXT, "first?": date, "last?": date,

@@ -51,7 +51,7 @@ def parse(entry: Dataset, table: str, content: dict[str, bytes]) -> pd.DataFrame
 
 
 def _steps(frame: pd.DataFrame, table: Table) -> pd.DataFrame:
-    """The columns as the set's file wants them: dropped, named, decoded, dated, scaled, and blank where nothing is."""
+    """The columns as the set's file wants them: dropped, named, decoded, dated, divided, and blank where nothing is."""
     options = table.options
     unwanted = options.get("drop", [])
     frame = frame.drop(columns=[name for name in frame if any(fnmatch.fnmatchcase(name, each) for each in unwanted)])
@@ -72,7 +72,7 @@ def _steps(frame: pd.DataFrame, table: Table) -> pd.DataFrame:
         frame[name] = checks.number(frame, name).where(lambda values: values != 0)
     for name, day in options.get("missing_before", {}).items():
         frame.loc[frame.index < pd.Timestamp(day), name] = np.nan
-    return _scaled(frame, options.get("scale", {}))
+    return _divided(frame, options.get("divide", {}))
 
 
 def _has(frame: pd.DataFrame, names: Iterable[str]) -> None:
@@ -85,11 +85,10 @@ def tidy(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "_", name.strip().lower())
 
 
-def _scaled(frame: pd.DataFrame, scale: Any) -> pd.DataFrame:
-    factors = scale if isinstance(scale, dict) else dict.fromkeys(frame.columns, scale)
-    for name, factor in factors.items():
+def _divided(frame: pd.DataFrame, by: Any) -> pd.DataFrame:
+    for name, divisor in (by if isinstance(by, dict) else dict.fromkeys(frame.columns, by)).items():
         if name in frame:
-            frame[name] = checks.number(frame, name) * factor
+            frame[name] = checks.number(frame, name) / divisor
     return frame
 
 

@@ -30,4 +30,4 @@ def _samples(raw: bytes) -> tuple[int, np.ndarray]:
     with wave.open(io.BytesIO(raw)) as sound:
         if sound.getnchannels() != 1 or sound.getsampwidth() != 2:
             raise Damaged(f"has a recording of {sound.getnchannels()} channels, {8 * sound.getsampwidth()} bit")
-        return sound.getframerate(), np.frombuffer(sound.readframes(sound.getnframes()), "<i2")
+        return sound.getframerate(), np.frombuffer(sound.readframes(sound.getnframes()), "<i2").astype(np.int16)

@@ -55,4 +55,4 @@ def _picture(raw: bytes) -> np.ndarray:
     with Image.open(io.BytesIO(raw), formats=["JPEG"]) as image:
         if image.width * image.height > MOST:
             raise Damaged(f"has a picture of {image.width:,} × {image.height:,} points")
-        return np.asarray(image.convert("RGB"))
+        return np.array(image.convert("RGB"))

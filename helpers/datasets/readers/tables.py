@@ -99,21 +99,22 @@ SHEET = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 
 
 def sheet(content: dict[str, bytes], table: Table) -> pd.DataFrame:
-    """The first sheet of one or more xlsx files (zips of XML), its first row the header; text or numbers, no formulas.
+    """The first sheet of one or more xlsx files (zips of XML, ECMA-376), its first row the header; no formulas.
 
-    ECMA-376: a cell of type s holds a number into xl/sharedStrings.xml, any other its own value.
+    A cell holds a number, its own text (inlineStr), or (s) the number of a text in xl/sharedStrings.xml.
     """
     return stacked([_sheet(archives.unzip(raw)) for raw in content.values()], list(content), table)
 
 
 def _sheet(parts: dict[str, bytes]) -> pd.DataFrame:
-    shared = ElementTree.fromstring(parts["xl/sharedStrings.xml"]).iter(f"{SHEET}si")
-    words = np.array(["".join(text.text or "" for text in item.iter(f"{SHEET}t")) for item in shared], object)
-    cells = list(ElementTree.fromstring(parts["xl/worksheets/sheet1.xml"]).iter(f"{SHEET}c"))
-    places = pd.Series([cell.get("r") for cell in cells]).str.extract(r"^([A-Z]+)(\d+)$")
-    values = pd.Series([cell.findtext(f"{SHEET}v") for cell in cells], dtype=object)
-    text = np.array([cell.get("t") == "s" for cell in cells], bool)
-    values[text] = words[values[text].astype(int)]
-    grid = values.set_axis(pd.MultiIndex.from_arrays([places[1].astype(int), places[0]])).unstack()
+    shared = parts.get("xl/sharedStrings.xml", b"<sst/>")
+    words = ["".join(item.itertext()) for item in ElementTree.fromstring(shared)]
+    places, values = [], []
+    for cell in ElementTree.fromstring(parts["xl/worksheets/sheet1.xml"]).iter(f"{SHEET}c"):
+        text, kind = "".join(cell.itertext()), cell.get("t")
+        places.append(cell.get("r"))
+        values.append(words[int(text)] if kind == "s" else text if kind == "inlineStr" else float(text))
+    at = pd.Series(places, dtype=str).str.extract(r"^([A-Z]{1,3})([0-9]{1,7})$")
+    grid = pd.Series(values, pd.MultiIndex.from_arrays([at[1].astype(int), at[0]]), dtype=object).unstack()
     grid = grid[sorted(grid.columns, key=lambda name: (len(name), name))]
-    return grid.iloc[1:].set_axis([str(name) for name in grid.iloc[0]], axis=1).reset_index(drop=True)
+    return grid.iloc[1:].set_axis([str(name) for name in grid.iloc[0]], axis=1).infer_objects().reset_index(drop=True)
