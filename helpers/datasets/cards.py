@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 
+import numpy as np
 import pandas as pd
 
 from helpers.datasets import catalogue, readers, sources
@@ -53,10 +54,11 @@ def _table(table: str, frame: pd.DataFrame) -> list[str]:
         lines += [f"`{name}`: {int(frame[name].sum()):,} ones = {100 * frame[name].mean():.2f} %.", ""]
     lines += ["| column | dtype | missing | values |", "|---|---|---:|---|"]
     groups: list[list] = []
+    family = frame.shape[1] > 40 and frame.dtypes.nunique() <= 2  # pixels, tickers, ratios: a line for many of them
     for name in frame:
         kind, gaps, values = _describe(frame[name])
         last = groups[-1] if groups else None
-        if frame.shape[1] > 40 and last and last[1:3] == [kind, gaps] and " to " in last[3]:
+        if family and last and last[1:3] == [kind, gaps] and " to " in last[3]:
             last[0].append(name)
         else:
             groups.append([[name], kind, gaps, values])
@@ -71,6 +73,9 @@ def _table(table: str, frame: pd.DataFrame) -> list[str]:
 def _describe(values: pd.Series) -> tuple[str, int, str]:
     """Dtype in the catalogue's words, missing cells, and range or levels."""
     gaps = int(values.isna().sum())
+    if isinstance(values.iloc[0], np.ndarray):
+        sizes = values.map(np.size)
+        return f"{values.iloc[0].dtype} arrays", gaps, f"{_span(sizes.min(), sizes.max())} numbers each"
     if isinstance(values.dtype, pd.CategoricalDtype):
         counts = values.value_counts(sort=False)
         levels = "; ".join(f"{level}: {count:,}" for level, count in counts.items())
