@@ -239,12 +239,10 @@ def dumps(raw: dict) -> str:
 
 
 def catalogue() -> dict[str, dict]:
-    """The tables of data/catalogue.toml, one a data set ({} while there is none)."""
-    path = root() / "data" / "catalogue.toml"
-    if not path.exists():
-        return {}
-    entries = tomllib.loads(path.read_text(encoding="utf-8"))
-    return {name: entry for name, entry in entries.items() if isinstance(entry, dict)}
+    """What data/sets/NAME.toml says of each data set ({} while there is none); `datasets.info` checks it, too."""
+    from helpers.datasets.catalogue import toml
+
+    return {path.stem: toml(path) for path in sorted((root() / "data" / "sets").glob("*.toml"))}
 
 
 def settings() -> dict:

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import sys
 
+import numpy as np
 import pandas as pd
 
-from helpers.datasets import catalogue, parsers, sources
+from helpers.datasets import catalogue, readers, sources
 from helpers.errors import CourseError
 
-CARDS = catalogue.CATALOGUE.parent / "cards"
+CARDS = catalogue.SETS.parent / "cards"
 OPEN, CLOSE = "<!-- facts: generated from the files by `python -m helpers.datasets.cards` -->", "<!-- /facts -->"
 
 
@@ -35,7 +36,7 @@ def facts(name: str) -> str:
             ]
             continue
         content = {file.path: sources.obtain(entry, file) for file in files}
-        lines += _table(table, parsers.parse(entry, table, content))
+        lines += _table(table, readers.parse(entry, table, content))
     lines += ["## Files", "", "| file | bytes | SHA-256 |", "|---|---:|---|"]
     lines += [f"| `{file.path}` | {file.bytes:,} | `{file.sha256}` |" for file in entry.files]
     share = "may be passed on" if entry.redistribute else "not to be passed on: `load` fetches it for each reader"
@@ -53,10 +54,11 @@ def _table(table: str, frame: pd.DataFrame) -> list[str]:
         lines += [f"`{name}`: {int(frame[name].sum()):,} ones = {100 * frame[name].mean():.2f} %.", ""]
     lines += ["| column | dtype | missing | values |", "|---|---|---:|---|"]
     groups: list[list] = []
+    family = frame.shape[1] > 40 and frame.dtypes.nunique() <= 2  # pixels, tickers, ratios: a line for many of them
     for name in frame:
         kind, gaps, values = _describe(frame[name])
         last = groups[-1] if groups else None
-        if frame.shape[1] > 40 and last and last[1:3] == [kind, gaps] and " to " in last[3]:
+        if family and last and last[1:3] == [kind, gaps] and " to " in last[3]:
             last[0].append(name)
         else:
             groups.append([[name], kind, gaps, values])
@@ -71,6 +73,9 @@ def _table(table: str, frame: pd.DataFrame) -> list[str]:
 def _describe(values: pd.Series) -> tuple[str, int, str]:
     """Dtype in the catalogue's words, missing cells, and range or levels."""
     gaps = int(values.isna().sum())
+    if isinstance(values.iloc[0], np.ndarray):
+        sizes = values.map(np.size)
+        return f"{values.iloc[0].dtype} arrays", gaps, f"{_span(sizes.min(), sizes.max())} numbers each"
     if isinstance(values.dtype, pd.CategoricalDtype):
         counts = values.value_counts(sort=False)
         levels = "; ".join(f"{level}: {count:,}" for level, count in counts.items())
@@ -96,7 +101,7 @@ def _span(low: float, high: float) -> str:
 def stale(*, write: bool = False) -> list[str]:
     """Names of the sets whose card lacks the facts as they are now; `write` puts them in."""
     behind = []
-    for name in [name for name in catalogue.names() if catalogue.info(name).has_parser]:
+    for name in catalogue.names():
         path, block = CARDS / f"{name}.md", f"{OPEN}\n\n{facts(name)}\n\n{CLOSE}"
         text = path.read_text(encoding="utf-8") if path.exists() else f"{OPEN}\n{CLOSE}\n"
         before, _, rest = text.partition(OPEN)

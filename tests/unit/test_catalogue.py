@@ -12,22 +12,16 @@ from helpers.datasets import catalogue
 from helpers.datasets.catalogue import Column
 from helpers.errors import CourseError
 
-PARSED = [name for name in datasets.names() if datasets.info(name).has_parser]
-PLANNED = [
-    "german_credit", "taiwan_default", "sp500_ohlcv", "vix", "skfolio", "bank_marketing", "treasury_h15",
-    "fama_french", "cc_general", "banknote", "mnist_test", "banking77", "ulb_creditcard", "online_retail",
-    "bank_churners", "lean_equity", "danish_fire", "sroie_receipts", "free_spoken_digit", "polish_bankruptcy",
-    "financial_phrasebank", "twitter_financial_news", "cfbenchmark_zh", "clinc150",
-    "option_chains"
-]  # fmt: skip
+NAMES = datasets.names()
+CARDS = catalogue.SETS.parent / "cards"
 
 
-def test_every_set_of_the_course_is_listed_once():
-    assert sorted(datasets.names()) == sorted(PLANNED)
-    assert set(PARSED) == set(PLANNED[:15]), "the sets with a parser stand first"
+def test_every_set_has_a_file_and_a_card_and_nothing_lies_beside_them():
+    assert {path.name for path in catalogue.SETS.iterdir()} == {"README.md", *(f"{name}.toml" for name in NAMES)}
+    assert sorted(path.stem for path in CARDS.iterdir()) == NAMES
 
 
-@pytest.mark.parametrize("name", PLANNED)
+@pytest.mark.parametrize("name", NAMES)
 def test_entry_is_complete(name):
     entry = datasets.info(name)
     for text in (entry.title, entry.page, entry.licence, entry.citation):
@@ -43,14 +37,14 @@ def test_entry_is_complete(name):
             assert not re.search(r"raw\.githubusercontent\.com/[^/]+/[^/]+/(main|master|HEAD)/", url), "not pinned"
 
 
-@pytest.mark.parametrize("name", PLANNED)
+@pytest.mark.parametrize("name", NAMES)
 def test_a_file_has_an_address_or_the_catalogue_says_that_it_has_none(name):
     entry = datasets.info(name)
     for file in entry.files:
         assert file.urls or file.archive or "no public address has these bytes" in entry.note
 
 
-@pytest.mark.parametrize("name", PLANNED)
+@pytest.mark.parametrize("name", NAMES)
 def test_addresses_whose_bytes_change_are_never_tried(name):
     entry = datasets.info(name)
     assert not set(entry.live) & {url for file in entry.files for url in file.urls}
@@ -63,7 +57,7 @@ def test_what_may_not_be_passed_on():
 
 
 def test_tables_point_at_files_and_have_columns():
-    for name in PARSED:
+    for name in NAMES:
         entry = datasets.info(name)
         for table in entry.tables.values():
             assert all(entry.file(path) for path in table.files)
@@ -71,7 +65,9 @@ def test_tables_point_at_files_and_have_columns():
 
 
 def test_short_form_of_columns():
-    columns = catalogue._columns("""
+    columns = catalogue._columns(
+        "columns",
+        """
 a b: float64 -1.5..2e3, 7 missing
 v1..3 pixel_08..10: uint8 0..255
 word: text
@@ -79,7 +75,8 @@ gap: text, 3 missing
 when: time 2010-12-01..2011-12-09
 level: one | two,
     or three | four
-""")
+""",
+    )
     number = Column("float64", -1.5, 2000.0, 7)
     assert columns["a"] == columns["b"] == number
     assert list(columns)[2:8] == ["v1", "v2", "v3", "pixel_08", "pixel_09", "pixel_10"]
@@ -93,8 +90,6 @@ def test_unknown_names_are_answered_with_close_ones():
         datasets.info("german_credits")
     with pytest.raises(CourseError, match=r"Did you mean prices"):
         datasets.load("skfolio", "price")
-    with pytest.raises(CourseError, match="no parser for it yet"):
-        datasets.load("clinc150")
 
 
 def test_importing_the_room_is_light():

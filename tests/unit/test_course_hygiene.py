@@ -87,8 +87,8 @@ def stamp(raw):
 def tree(tmp_path, monkeypatch):
     monkeypatch.setenv("COURSE_ROOT", str(tmp_path))
     (tmp_path / "notebooks").mkdir()
-    (tmp_path / "data").mkdir()
-    (tmp_path / "data/catalogue.toml").write_text(f'[toy_set]\nfiles = [{{path = "a.csv", sha256 = "{SHA}"}}]\n')
+    (tmp_path / "data/sets").mkdir(parents=True)
+    (tmp_path / "data/sets/toy_set.toml").write_text(f'files = [{{path = "a.csv", sha256 = "{SHA}"}}]\n')
     (tmp_path / "pyproject.toml").write_text('[tool.course]\nrepository = "ada/course"\nbranch = "main"\n[tool.x]\n')
     (tmp_path / "README.md").write_text(
         "# Course\n\n<!-- badges -->\n<!-- /badges -->\n\n[one](notebooks/11_toy_regression.ipynb)\n"
