@@ -40,7 +40,7 @@ def load(name: str, table: str | None = None, *, allow_sample: bool = False) -> 
     source could be reached and a stand-in of the same columns was made up instead, under a banner. Raises CourseError
     for an unknown name or table, DataError for files that are wrong or damaged beyond repair.
     """
-    from helpers.datasets import parsed, parsers
+    from helpers.datasets import parsers
 
     entry = info(name)
     table = pick_table(entry, table)
@@ -51,10 +51,7 @@ def load(name: str, table: str | None = None, *, allow_sample: bool = False) -> 
         raise DataError(f"{name}, table {table} is only a sample: ask for it with load({name!r}, allow_sample=True).")
     files = [entry.file(path) for path in entry.tables[table].files]
     try:
-        frame = parsed.read(entry, table)
-        if frame is None:
-            frame = parsers.parse(entry, table, {file.path: obtain(entry, file) for file in files})
-            parsed.keep(entry, table, frame)
+        frame = parsers.parse(entry, table, {file.path: obtain(entry, file) for file in files})
     except Unreachable as problem:
         if samples and table not in samples:
             raise DataError(
