@@ -12,23 +12,29 @@ import hashlib
 import io
 import os
 import platform
+import re
 import secrets
 import shutil
+import stat
 import sys
 import tempfile
+import threading
 import time
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urljoin, urlsplit
 
 from helpers.datasets.catalogue import Dataset, File
 from helpers.errors import DataError
 
 TIMEOUT = (8.0, 20.0)  # seconds to connect, seconds between two pieces
-SLOWEST = 1_500  # bytes a second; below that, after TIMEOUT[1] seconds, a source counts as not answering
+GRACE, SLOWEST = 30.0, 10_000  # seconds that a source has, retries and all, and bytes that each further one must bring
 BACKOFF = (0.5, 2.0)  # seconds before the second and the third try of the same address
 NO_CONNECTION = "no connection"
+REDIRECTS = 5
+MAX_ARCHIVE = 64 << 20
 USER_AGENT = "deep-learning-in-finance course (data fetch; python-requests)"
 
 
@@ -64,7 +70,16 @@ def mirror() -> str:
 
 def source() -> str:
     """Where a file that is not in the cache would come from, in words."""
-    return f"mirror {mirror()}, then the publishers" if mirror() else "the publishers"
+    return f"mirror {_without_password(mirror())}, then the publishers" if mirror() else "the publishers"
+
+
+def _without_password(address: str) -> str:
+    """An address as it may be shown: without user, password and query."""
+    return re.sub(r"\?.*", "", re.sub(r"(?<=:/).*@", "/", address)) if _is_address(address) else address
+
+
+def _is_address(place: str) -> bool:
+    return bool(re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", place))  # not C:/, a drive
 
 
 def locate(entry: Dataset, file: File) -> Path:
@@ -76,14 +91,21 @@ def locate(entry: Dataset, file: File) -> Path:
 def state(entry: Dataset, file: File) -> str:
     """State of a file in the cache: "ok", "missing" or "corrupt"."""
     path = cache_dir() / entry.name / file.path
-    try:
-        with open(path, "rb") as handle:
-            intact = hashlib.file_digest(handle, "sha256").hexdigest() == file.sha256
-    except (FileNotFoundError, NotADirectoryError):
-        return "missing"
-    except OSError:
-        return "corrupt"
-    return "ok" if intact else "corrupt"
+    return "ok" if _read(path, file) is not None else "corrupt" if os.path.lexists(path) else "missing"
+
+
+def read_file(path: Path, limit: int) -> bytes:
+    """The bytes of a regular file; raises OSError for one that is longer than `limit`, and for a pipe or a device."""
+    with open(os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)), "rb") as handle:
+        state = os.fstat(handle.fileno())
+        if not stat.S_ISREG(state.st_mode):
+            raise OSError(errno.EINVAL, "not a regular file")
+        if state.st_size > limit:
+            raise OSError(errno.EFBIG, f"more than {limit:,} bytes")
+        content = handle.read(state.st_size + 1)
+    if len(content) != state.st_size:
+        raise OSError(errno.EIO, "it changes while it is read")
+    return content
 
 
 def obtain(entry: Dataset, file: File) -> bytes:
@@ -99,14 +121,14 @@ def obtain(entry: Dataset, file: File) -> bytes:
 def _read(path: Path, file: File) -> bytes | None:
     """The bytes of a kept file if they are the catalogue's, else None."""
     try:
-        content = path.read_bytes()
+        content = read_file(path, file.bytes)
     except OSError:
         return None
     return content if hashlib.sha256(content).hexdigest() == file.sha256 else None
 
 
 def _fetch(entry: Dataset, file: File) -> bytes:
-    damaged = locate(entry, file).exists()
+    damaged = os.path.lexists(locate(entry, file))
     target = _writable(cache_dir() / entry.name) / file.path
     causes, wrong, dead = [], [], set()
     for host, get in _sources(entry, file):
@@ -139,41 +161,41 @@ def _fetch(entry: Dataset, file: File) -> bytes:
 def _sources(entry: Dataset, file: File) -> Iterator[tuple[str, Callable[[_Sink], None]]]:
     """Every place the file may come from, in order: a label for messages and a function that writes to a sink."""
     place = mirror()
-    if place.startswith(("http://", "https://")):
+    if place.lower().startswith(("http://", "https://")):
         yield "mirror", lambda sink: _download(f"{place.rstrip('/')}/{quote(file.mirror)}", sink)
     elif place:
-        yield "mirror", lambda sink: _copy(Path(place).expanduser(), file.mirror, sink)
+        yield "mirror", lambda sink: _copy(place, file.mirror, sink)
     for url in file.urls:
-        yield urlsplit(url).netloc, lambda sink, url=url: _download(url, sink)
+        yield _host(url), lambda sink, url=url: _download(url, sink)
     if file.archive:
         url = file.archive["url"]
-        yield f"{urlsplit(url).netloc} (zip)", lambda sink: _unzip(file.archive, sink)
+        yield f"{_host(url)} (zip)", lambda sink: _unzip(file.archive, sink)
+
+
+def _host(url: str) -> str:
+    return urlsplit(url).netloc.rpartition("@")[2]
 
 
 class _Sink:
-    """A file being written that stops what is too long or too slow."""
+    """A file being written that takes no more than it should hold, and nothing once it is closed."""
 
     def __init__(self, handle, limit: int):
-        self.handle, self.limit = handle, limit
-        self.size, self.hash, self.started = 0, hashlib.sha256(), time.monotonic()
+        self.handle, self.limit, self.closed = handle, limit, False
+        self.size, self.hash = 0, hashlib.sha256()
 
     def write(self, chunk: bytes) -> int:
+        if self.closed:
+            raise _NotHere("given up")
         self.size += len(chunk)
         if self.size > self.limit:
             raise _Wrong(f"more than {self.limit:,} bytes")
-        seconds = time.monotonic() - self.started
-        if seconds > TIMEOUT[1] and self.size < SLOWEST * seconds:
-            raise _NotHere("too slow")
         self.hash.update(chunk)
         return self.handle.write(chunk)
-
-    def flush(self) -> None:
-        """Nothing: the file is flushed once, at its end."""
 
     def restart(self) -> None:
         self.handle.seek(0)
         self.handle.truncate()
-        self.__init__(self.handle, self.limit)
+        self.size, self.hash = 0, hashlib.sha256()
 
 
 def _store(target: Path, file: File, get: Callable[[_Sink], None]) -> bytes:
@@ -210,12 +232,16 @@ def _store(target: Path, file: File, get: Callable[[_Sink], None]) -> bytes:
         raise DataError(f"Could not write {target}: {problem}. Set COURSE_DATA_DIR to a folder of yours.") from None
 
 
-def _copy(place: Path, path: str, sink: _Sink) -> None:
-    if not place.is_dir():
-        raise _NotHere(f"the folder {place} is not there (COURSE_DATA_MIRROR)")
+def _copy(place: str, path: str, sink: _Sink) -> None:
+    folder = Path(place).expanduser()
+    if _is_address(place) or not folder.is_dir():
+        where = "address" if _is_address(place) else "folder"
+        raise _NotHere(f"the {where} {_without_password(place)} is not there (COURSE_DATA_MIRROR)")
     try:
-        content = (place / path).read_bytes()
+        content = read_file(folder / path, sink.limit)
     except OSError as problem:
+        if problem.errno == errno.EFBIG:
+            raise _Wrong(problem.strerror) from None
         raise _NotHere(f"{problem.strerror}: {path}") from None
     sink.write(content)
 
@@ -223,25 +249,54 @@ def _copy(place: Path, path: str, sink: _Sink) -> None:
 def _unzip(archive: dict, sink: _Sink) -> None:
     """Take one member of the publisher's zip, in memory; its hash is checked like any other file's."""
     with io.BytesIO() as buffer:
-        whole = _Sink(buffer, 64 << 20)
+        whole = _Sink(buffer, MAX_ARCHIVE)
         _download(archive["url"], whole)
         if whole.hash.hexdigest() != archive["sha256"]:
             raise _Wrong(f"a zip with SHA-256 {whole.hash.hexdigest()[:12]}…, {whole.size:,} bytes")
-        with zipfile.ZipFile(buffer) as zipped, zipped.open(archive["member"]) as member:
-            shutil.copyfileobj(member, sink, 1 << 20)
+        try:
+            with zipfile.ZipFile(buffer) as zipped, zipped.open(archive["member"]) as member:
+                shutil.copyfileobj(member, sink, 1 << 20)
+        except (KeyError, RuntimeError, EOFError, ValueError, zipfile.BadZipFile, zlib.error) as problem:
+            raise _Wrong(f"a zip from which {archive['member']} cannot be read ({problem})") from None
 
 
 def _download(url: str, sink: _Sink) -> None:
-    """Fetch an address with retries; raises _NotHere when it does not give the whole file."""
-    import pooch
-    import requests
+    """Fetch an address; raises _NotHere when it does not give the whole file in time.
 
-    get = pooch.HTTPDownloader(
-        progressbar=_shows_progress(), chunk_size=512, timeout=TIMEOUT, headers={"User-Agent": USER_AGENT}
-    )
+    A thread does it, as nothing else can stop a server that goes on sending its name, its headers or its body one
+    byte at a time; one that is given up ends with its next piece, or with the program.
+    """
+    problems: list[BaseException | None] = []
+
+    def run() -> None:
+        try:
+            _try(url, sink)
+            problems.append(None)
+        except BaseException as problem:
+            problems.append(problem)
+
+    thread, start = threading.Thread(target=run, daemon=True), time.monotonic()
+    thread.start()
+    try:
+        while thread.is_alive():
+            thread.join(min(GRACE, 0.25))
+            if thread.is_alive() and time.monotonic() - start > GRACE + sink.size / SLOWEST:
+                raise _NotHere("too slow")
+    finally:
+        sink.closed = True
+    if problems[0] is not None:
+        raise problems[0]
+
+
+def _try(url: str, sink: _Sink) -> None:
+    """Fetch an address with retries."""
+    import requests
+    import urllib3
+
     for tries, wait in enumerate((*BACKOFF, None), 1):
         try:
-            get(url, sink, None)
+            with _answer(url) as answer:
+                _receive(answer, sink)
             return
         except requests.HTTPError as problem:
             status = problem.response.status_code
@@ -256,12 +311,38 @@ def _download(url: str, sink: _Sink) -> None:
             raise _NotHere("timed out") from None
         except requests.exceptions.ChunkedEncodingError:
             cause = "connection cut"
-        except requests.RequestException as problem:
+        except (requests.RequestException, urllib3.exceptions.HTTPError, ValueError) as problem:
             raise _NotHere(f"not usable ({type(problem).__name__})") from None
         if wait is None or (cause == NO_CONNECTION and tries == 2):  # offline should not take long to find out
             raise _NotHere(cause)
         sink.restart()
         time.sleep(wait)
+
+
+def _answer(url: str):
+    """The open response at the end of an address's redirects, none of which may leave http(s), or https."""
+    import requests
+
+    for _ in range(REDIRECTS + 1):
+        answer = requests.get(
+            url, stream=True, timeout=TIMEOUT, headers={"User-Agent": USER_AGENT}, allow_redirects=False
+        )
+        if not answer.is_redirect:
+            answer.raise_for_status()
+            return answer
+        answer.close()
+        before, url = urlsplit(url).scheme.lower(), urljoin(url, answer.headers["location"])
+        if urlsplit(url).scheme.lower() not in ("https", before):
+            raise _NotHere(f"leads from {before} to an address that is not {before}")
+    raise _NotHere("redirects without end")
+
+
+def _receive(answer, sink: _Sink) -> None:
+    from tqdm import tqdm
+
+    with tqdm(total=sink.limit, unit="B", unit_scale=True, disable=not _shows_progress()) as bar:
+        for chunk in answer.iter_content(1 << 14):
+            bar.update(sink.write(chunk))
 
 
 def _shows_progress() -> bool:

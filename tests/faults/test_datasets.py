@@ -48,9 +48,7 @@ def publishers(monkeypatch, tmp_path, offline):
 
 
 def left_in(cache: Path) -> list[str]:
-    """All files of the cache but whole kept tables, .NAME.table."""
-    files = (path for path in cache.rglob("*") if path.is_file() and path.suffix != ".table")
-    return sorted(str(path.relative_to(cache)) for path in files)
+    return sorted(str(path.relative_to(cache)) for path in cache.rglob("*") if path.is_file())
 
 
 def python(code: str, **options) -> subprocess.Popen:
