@@ -86,6 +86,29 @@ def _run(plan, console, results: dict[str, dict], before: dict[str, dict] | None
         runner.execute(plan, tell, done)
 
 
+class _Jobs(click.ParamType):
+    name = "N|auto"
+
+    def convert(self, value, param, ctx):
+        """`auto`, or a number from 1."""
+        return value if value == "auto" else click.IntRange(1).convert(value, param, ctx)
+
+
+def _announce(console, notebooks, jobs: int) -> None:
+    """Say how many run at a time and how long it will take by the stamps, here and for the whole course."""
+    from helpers.course import runner
+    from helpers.notebooks import PARTS
+
+    if len(notebooks) < 2 or not any(nb.stamp for nb in notebooks):
+        return
+    seconds, planned = runner.expected_seconds(notebooks, jobs), sum(count for _, count in PARTS.values())
+    console.print(
+        f"{len(notebooks)} notebooks, {jobs} at a time, about {seconds / 60:.0f} minutes by their stamps "
+        f"({planned} like them: {seconds / 60 * planned / len(notebooks):.0f})",
+        soft_wrap=True,
+    )
+
+
 @course.command()
 @click.argument("numbers", nargs=-1)
 @click.option("--profile", type=click.Choice(["quick", "full"]), default="quick", show_default=True)
@@ -97,23 +120,41 @@ def _run(plan, console, results: dict[str, dict], before: dict[str, dict] | None
     show_default=True,
     help="Keras backend; KERAS_BACKEND sets it too.",
 )
-@click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Notebooks at a time.")
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=7, show_default=True)
+@click.option(
+    "--jobs",
+    type=_Jobs(),
+    default="auto",
+    show_default=True,
+    help="Notebooks at a time; auto: as many as cores and free memory have room for.",
+)
 @click.option("--resume", is_flag=True, help="Skip notebooks whose unchanged code has already passed.")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Where to write (default: build/run).")
 @click.option("--timeout", type=click.IntRange(1), help="Seconds a cell may take (quick: 600, full: no limit).")
-def run(numbers, profile, backend, jobs, resume, out, timeout) -> None:
+def run(numbers, profile, backend, seed, jobs, resume, out, timeout) -> None:
     """Run notebooks and report; without NUMBERS all of them.
 
     Goes on after a failure. The executed copies, report.json and report.html lie in --out. Exit code 1 when
     anything failed, 130 after Ctrl-C; what had finished is kept, and --resume goes on from there.
     """
-    from helpers.course import report, runner
+    from helpers.course import folder, runner
     from helpers.notebooks import root, select
 
     runner.check_backend(backend)
     if timeout is None and profile == "quick":
         timeout = runner.QUICK_CELL_TIMEOUT
-    plan = runner.Plan(select(numbers), (out or root() / "build" / "run").resolve(), profile, backend, jobs, timeout)
+    out = (out or root() / "build" / "run").resolve()
+    plan = runner.Plan(select(numbers), out, profile, backend, timeout=timeout, seed=seed)
+    with folder.hold(plan.out, plan.notebooks):
+        summary = _run_and_report(plan, jobs, resume)
+    if any(result["status"] != "ok" for result in summary["results"]):
+        raise SystemExit(1)
+
+
+def _run_and_report(plan, jobs: int | str, resume: bool) -> dict:
+    """Run a plan in a folder that is ours; returns the report."""
+    from helpers.course import report, runner
+
     console, began = _console(), time.monotonic()
     before = runner.known(runner.read_report(plan.out))
     chosen, kept = plan.notebooks, {}
@@ -122,6 +163,9 @@ def run(numbers, profile, backend, jobs, resume, out, timeout) -> None:
         plan.notebooks = [nb for nb in chosen if nb.number not in kept]
         if kept:
             console.print(f"already passed: {', '.join(kept)}", soft_wrap=True)
+    plan.jobs = runner.jobs_for(plan.notebooks, jobs)
+    if plan.profile == "quick":
+        _announce(console, plan.notebooks, plan.jobs)
     results = dict(kept)
     try:
         _run(plan, console, results, before)
@@ -134,31 +178,49 @@ def run(numbers, profile, backend, jobs, resume, out, timeout) -> None:
         if result["number"] not in kept and (card := runner.write_card(result)):
             console.print(f"card: {report.short(card)}", soft_wrap=True)
     console.print(report.table(summary))
+    for result in summary["results"]:
+        for note in result["notes"]:
+            console.print(f"! {result['notebook']}: {note}", style="yellow", markup=False, soft_wrap=True)
     report.print_end(console, summary, page)
-    if any(result["status"] != "ok" for result in summary["results"]):
-        raise SystemExit(1)
+    return summary
 
 
 @course.command()
 @click.argument("numbers", nargs=-1)
-@click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Notebooks at a time.")
+@click.option("--jobs", type=_Jobs(), default=1, show_default=True, help="Notebooks at a time, or auto.")
 def refresh(numbers, jobs) -> None:
     """Run notebooks at the quick profile and store outputs and stamp in place; without NUMBERS all of them.
 
     A file is replaced only when the whole notebook has passed on real data, on the default backend.
     """
-    from helpers.course import report, runner
-    from helpers.notebooks import Notebook, root, select, write_atomically
+    from helpers.course import folder, report, runner
+    from helpers.notebooks import root, select
 
     backend = os.environ.get("KERAS_BACKEND") or runner.DEFAULT_BACKEND
     if backend != runner.DEFAULT_BACKEND:
         raise CourseError(f"Stamps are made on {runner.DEFAULT_BACKEND} only; KERAS_BACKEND is {backend!r}: unset it.")
     runner.check_backend(backend)
-    plan = runner.Plan(select(numbers), root() / "build" / "refresh", jobs=jobs, timeout=runner.QUICK_CELL_TIMEOUT)
-    console = _console()
-    results, refused = {}, []
-    _run(plan, console, results)
-    for notebook in plan.notebooks:
+    out = root() / "build" / "refresh"
+    plan = runner.Plan(select(numbers), out, timeout=runner.QUICK_CELL_TIMEOUT, stamping=True)
+    plan.jobs = runner.jobs_for(plan.notebooks, jobs)
+    console, results = _console(), {}
+    with folder.hold(plan.out, plan.notebooks):
+        _run(plan, console, results)
+        refused = _stamp(plan.notebooks, results, console)
+    for message in refused:
+        click.secho(message, fg="red", err=True)
+    failed = report.print_errors(console, results.values())
+    if failed or refused:
+        raise SystemExit(1)
+
+
+def _stamp(notebooks, results: dict[str, dict], console) -> list[str]:
+    """Store outputs and stamps of what has passed; returns why others were not stored."""
+    from helpers.course import report, runner
+    from helpers.notebooks import Notebook, write_atomically
+
+    refused = []
+    for notebook in notebooks:
         result = results[notebook.number]
         if result["status"] != "ok":
             continue
@@ -170,11 +232,7 @@ def refresh(numbers, jobs) -> None:
         else:
             write_atomically(notebook.path, runner.stamped(notebook, result))
             console.print(f"stamped  {report.short(notebook.path)}", soft_wrap=True)
-    for message in refused:
-        click.secho(message, fg="red", err=True)
-    failed = report.print_errors(console, results.values())
-    if failed or refused:
-        raise SystemExit(1)
+    return refused
 
 
 @course.command("list")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import hashlib
 import importlib.util
 import json
 import os
@@ -17,13 +18,31 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from helpers.course import folder
 from helpers.errors import CourseError
 from helpers.notebooks import Notebook, code_hash, dumps, outputs_hash, root, tags, text, write_atomically
 
 DEFAULT_BACKEND = "tensorflow"
 SEED = 7
 QUICK_CELL_TIMEOUT = 600
+USUAL_SECONDS, USUAL_MB = 45, 1300  # of a notebook that has no stamp yet
+MOST_LOG = 10_000_000  # bytes that a log may hold
 ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+STATUSES = ("ok", "failed", "killed", "interrupted")
+CLAIM_STATUSES = ("held", "failed", "skipped")
+# What the lines of a record, and the results of a report, must be like to be read at all.
+RECORDS = {
+    "claim": {"text": str, "status": str},
+    "data": {"name": str, "origin": str, "sha256": (dict, type(None))},
+    "metric": {"name": str, "values": list},
+    "session": {"device": str, "versions": dict},
+    "exercise": {"cell": int, "wrong": int, "why": str},
+}
+NUMBER, MAYBE = (int, float), (int, float, type(None))
+RESULT = {name: str for name in ("number", "notebook", "title", "status", "profile", "backend", "date", "output")}
+RESULT |= {name: dict for name in ("claims", "data", "origins", "versions")} | {"claim_list": list, "metrics": list}
+RESULT |= {"seconds": NUMBER, "peak_mb": MAYBE, "first_output_seconds": MAYBE, "error": (dict, type(None))}
+RESULT |= {"seed": int, "code_sha256": str, "device": str, "notes": list}
 
 
 def check_backend(backend: str) -> None:
@@ -34,7 +53,11 @@ def check_backend(backend: str) -> None:
 
 @dataclass
 class Plan:
-    """What to run and how; seconds of `timeout` are per cell."""
+    """What to run and how; seconds of `timeout` are per cell.
+
+    `inject` is the source of one cell to run behind the imports, `env` is added to the worker's environment. With
+    `stamping` the claims of the run need not be those of the last stamp.
+    """
 
     notebooks: list[Notebook]
     out: Path
@@ -43,135 +66,274 @@ class Plan:
     jobs: int = 1
     timeout: int | None = None
     seed: int = SEED
+    inject: str = ""
+    env: dict[str, str] = field(default_factory=dict)
+    stamping: bool = False
     running: list[subprocess.Popen] = field(default_factory=list)
     stopping: threading.Event = field(default_factory=threading.Event)
 
+    def is_stamped(self, notebook: Notebook) -> bool:
+        """Whether this runs what the notebook's stamp tells of: its code, quick, with its seed, on its backend."""
+        stamp = {name: notebook.stamp.get(name) for name in ("code_sha256", "profile", "seed", "backend")}
+        mine = {"profile": self.profile, "seed": self.seed, "backend": self.backend}
+        return stamp == {"code_sha256": notebook.code_sha256} | mine and not self.inject
+
+
+def seconds_of(notebook: Notebook) -> float:
+    """How long a quick run takes by itself, from the stamp."""
+    return notebook.stamp.get("seconds") or USUAL_SECONDS
+
+
+def jobs_for(notebooks: list[Notebook], jobs: int | str = "auto") -> int:
+    """How many to run at a time: a number as it is, "auto" as many as cores and free memory have room for."""
+    if jobs != "auto":
+        return int(jobs)
+    import psutil
+
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    room = 0.9 * psutil.virtual_memory().available / 2**20
+    with contextlib.suppress(OSError, ValueError):  # a container's own limit
+        limit, used = (int(Path("/sys/fs/cgroup", f"memory.{name}").read_text()) for name in ("max", "current"))
+        room = min(room, 0.9 * (limit - used) / 2**20)
+    largest = sorted((nb.stamp.get("peak_mb") or USUAL_MB for nb in notebooks), reverse=True)
+    fitting = sum(sum(largest[: n + 1]) <= room for n in range(min(cores, len(largest))))
+    return max(1, fitting)
+
+
+def expected_seconds(notebooks: list[Notebook], jobs: int) -> float:
+    """How long a quick run of these will take, from their stamps."""
+    each = [seconds_of(notebook) for notebook in notebooks]
+    return max(max(each), sum(each) / jobs)
+
 
 def _environment(plan: Plan, records: Path) -> dict[str, str]:
-    return os.environ | {
-        "KERAS_BACKEND": plan.backend,
-        "COURSE_RECORD": str(records),
-        "COURSE_PROGRESS": "off",
-        "TF_CPP_MIN_LOG_LEVEL": "3",
-        "JUPYTER_PREFER_ENV_PATH": "1",
-        "PYTHONUNBUFFERED": "1",
-        "PYDEVD_DISABLE_FILE_VALIDATION": "1",
-    }
+    return (
+        os.environ
+        | {
+            "KERAS_BACKEND": plan.backend,
+            "COURSE_RECORD": str(records),
+            "COURSE_PROGRESS": "off",
+            "TF_CPP_MIN_LOG_LEVEL": "3",
+            "JUPYTER_PREFER_ENV_PATH": "1",
+            "PYTHONUNBUFFERED": "1",
+            "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+        }
+        | plan.env
+    )
 
 
-def _lines(path: Path) -> list[dict]:
-    """The records of a run; a line cut short by a kill is left out."""
-    found = []
-    if path.exists():
-        for line in path.read_text(encoding="utf-8").splitlines():
-            with contextlib.suppress(ValueError):
-                found.append(json.loads(line))
-    return found
+def _fits(what: object, shape: dict[str, object]) -> bool:
+    return isinstance(what, dict) and all(isinstance(what.get(name), kind) for name, kind in shape.items())
 
 
-def run_one(notebook: Notebook, plan: Plan, tell: Callable[[Notebook, dict], None]) -> dict:
-    """Run one notebook to its end, whatever the end; returns its line of the report."""
-    stem = plan.out / notebook.path.stem
-    output, records, log = (stem.with_suffix(end) for end in (".ipynb", ".records", ".log"))
-    for path in (output, records, log):
-        path.unlink(missing_ok=True)
+def _lines(path: Path) -> tuple[list[dict], int]:
+    """The records of a run, and how many lines could not be read: cut short by a kill, or written by something else."""
+    found, odd = [], 0
+    for line in path.read_bytes().splitlines() if path.exists() else []:
+        try:
+            what = json.loads(line)
+            sound = _fits(what, RECORDS[what["kind"]])
+            sound = sound and (what["kind"] != "claim" or what["status"] in CLAIM_STATUSES)
+        except (ValueError, KeyError, TypeError):
+            sound = False
+        found += [what] if sound else []
+        odd += not sound
+    return found, odd
+
+
+def _start_worker(notebook: Notebook, plan: Plan, paths: dict[str, Path]) -> subprocess.Popen:
+    """Start the process that runs the notebook, and give it its order."""
     order = {
         "notebook": str(notebook.path),
-        "output": str(output),
+        "output": str(paths["copy"]),
         "cwd": str(notebook.path.parent),
         "parameters": {"PROFILE": plan.profile, "SEED": plan.seed},
         "timeout": plan.timeout,
+        "inject": plan.inject,
     }
-    began, end, last = time.monotonic(), {}, 0
-    with log.open("w", encoding="utf-8") as errors:
-        worker = subprocess.Popen(
-            [sys.executable, "-m", "helpers.course.worker"],
-            env=_environment(plan, records),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            text=True,
-            encoding="utf-8",
-            cwd=Path(__file__).parents[2],  # not the user's, where a file html.py would stand before the library's
-            start_new_session=True,  # Ctrl-C is for the runner, which then ends its workers in order
-        )
-        plan.running.append(worker)
-        with contextlib.suppress(OSError):  # a worker that dies at once is told by its exit code below
-            worker.stdin.write(json.dumps(order) + "\n")
-            worker.stdin.flush()
-        if plan.stopping.is_set():
-            worker.kill()
-        for line in worker.stdout:
-            event = json.loads(line)
-            if event["event"] == "end":
-                end = event
-            last = event.get("done", last)
-            tell(notebook, event)
-        code = worker.wait()
-        with contextlib.suppress(OSError):
-            worker.stdin.close()
-        plan.running.remove(worker)
-    tail = log.read_text(encoding="utf-8", errors="replace").strip()
-    if not tail or end.get("status") == "ok":
-        log.unlink()
+    worker = subprocess.Popen(
+        [sys.executable, "-m", "helpers.course.worker"],
+        env=_environment(plan, paths["records"]),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=Path(__file__).parents[2],  # not the user's, where a file html.py would stand before the library's
+        start_new_session=True,  # Ctrl-C is for the runner, which then ends its workers in order
+    )
+    plan.running.append(worker)
+    with contextlib.suppress(OSError):  # a worker that dies at once is told by its exit code
+        worker.stdin.write(json.dumps(order).encode() + b"\n")
+        worker.stdin.flush()
+    if plan.stopping.is_set():
+        worker.kill()
+    return worker
+
+
+def _keep_log(pipe, path: Path) -> None:
+    """Write what comes through a pipe into a file, up to a limit."""
+    room = MOST_LOG
+    with open(path, "wb") as log:
+        while piece := pipe.read1(65536):
+            log.write(piece[:room])
+            room -= len(piece[:room])
+
+
+def _end_strays(records: Path) -> None:
+    """Kill what a notebook has started and its worker could not end, known by the variable that they inherited."""
+    import psutil
+
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if process.environ().get("COURSE_RECORD") == str(records):
+                process.kill()
+
+
+def _attend(notebook: Notebook, plan: Plan, paths: dict[str, Path], tell: Callable[[Notebook, dict], None]) -> dict:
+    """Run a worker to its end; returns its last event, or one that says how it died."""
+    worker, end = _start_worker(notebook, plan, paths), {}
+    log = threading.Thread(target=_keep_log, args=(worker.stderr, paths["log"]), daemon=True)
+    log.start()
+    for line in worker.stdout:
+        event = json.loads(line)
+        end = event if event["event"] == "end" else end
+        tell(notebook, event)
+    code = worker.wait()
+    _end_strays(paths["records"])
+    log.join(timeout=10)
+    with contextlib.suppress(OSError):
+        worker.stdin.close()
+    plan.running.remove(worker)
     if not end:
+        tail = paths["log"].read_text(encoding="utf-8", errors="replace").strip().splitlines()
         why = f"by signal {-code}" if code < 0 else f"with exit code {code}"
-        hint = f"; its log ends: {tail.splitlines()[-1]}" if tail and code > 0 else ""
+        hint = f"; its log ends: {tail[-1]}" if tail and code > 0 else ""
         error = {"name": "Worker died", "message": f"the process that ran it ended {why}{hint}", "cell": None}
-        end = {"status": "killed", "error": error, "first_output": None, "peak_mb": None}
+        end = {"status": "killed", "error": error, "first_output": None, "peak_mb": None, "exercises": 0, "printed": 0}
     if plan.stopping.is_set() and end["status"] != "ok":
-        end = end | {"status": "interrupted", "error": {}}
-    lines = _lines(records)
-    records.unlink(missing_ok=True)
+        end |= {"status": "interrupted", "error": {}}
+    return end
+
+
+def _account(lines: list[dict]) -> dict:
+    """What the records of a run say, as parts of its result."""
     claims = [{"text": line["text"], "status": line["status"]} for line in lines if line["kind"] == "claim"]
-    counts = {status: sum(claim["status"] == status for claim in claims) for status in ("held", "failed", "skipped")}
     session = next((line for line in lines if line["kind"] == "session"), {})
-    error = end["error"]
     data, origins = {}, {}
     for line in lines:
         if line["kind"] == "data":  # one line a load: tables of one set may lie in different files
-            data.setdefault(line["name"], {}).update(line.get("sha256") or {})
+            data.setdefault(line["name"], {}).update(line["sha256"] or {})
             if origins.get(line["name"], "real") == "real":
                 origins[line["name"]] = line["origin"]
-    if error:
-        cell = notebook.cells[error["cell"] - 1] if error.get("cell") else {}
-        first = (text(cell.get("source")).strip().splitlines() or [""])[0]
-        message = ANSI.sub("", error["message"]).strip().splitlines() or [""]
-        cause = f"{error['name']}: {message[0][:400]}".rstrip(": ")
-        error = {"cell": error.get("cell"), "line": first[:160], "cause": cause}
     return {
-        "number": notebook.number,
-        "notebook": notebook.path.name,
-        "title": notebook.title,
-        "status": end["status"],
-        "seconds": round(time.monotonic() - began, 1),
-        "first_output_seconds": end["first_output"],
-        "peak_mb": end["peak_mb"],
-        "claims": counts,
+        "claims": {status: sum(claim["status"] == status for claim in claims) for status in CLAIM_STATUSES},
         "claim_list": claims,
-        "error": error or None,
         "data": data,
         "origins": origins,
         "metrics": [{k: v for k, v in line.items() if k != "kind"} for line in lines if line["kind"] == "metric"],
         "device": session.get("device", ""),
         "versions": session.get("versions", {}),
+        "exercises": len({line["cell"] for line in lines if line["kind"] == "exercise"}),
+    }
+
+
+def _error(notebook: Notebook, error: dict) -> dict | None:
+    """An error as the report shows it: cell, its first line, cause."""
+    if not error:
+        return None
+    cell = notebook.cells[error["cell"] - 1] if error.get("cell") else {}
+    first = (text(cell.get("source")).strip().splitlines() or [""])[0]
+    message = ANSI.sub("", error["message"]).strip().splitlines() or [""]
+    cause = f"{error['name']}: {message[0][:400]}".rstrip(": ")
+    return {"cell": error.get("cell"), "line": first[:160], "cause": cause}
+
+
+def _objection(notebook: Notebook, plan: Plan, result: dict, lines: list[dict]) -> dict:
+    """Why a notebook whose every cell has run fails all the same ({} where it does not)."""
+    for line in lines:
+        if line["kind"] == "exercise" and line["why"]:
+            message = f"wrong answer {line['wrong']} {line['why']}"
+            return {"name": "Exercise", "message": message, "cell": line["cell"]}
+    if plan.is_stamped(notebook) or plan.stamping:
+        from helpers.course import hygiene
+
+        raw = json.loads(Path(result["output"]).read_text(encoding="utf-8"))
+        for cell, what, mend, *warning in hygiene._outputs(Notebook(notebook.path, with_outputs(notebook, raw))):
+            if not warning:
+                return {"name": "Output", "message": f"{what} ({mend})", "cell": cell}
+    if plan.is_stamped(notebook) and not plan.stamping and set(result["origins"].values()) <= {"real", "sample"}:
+        then, stamp = result["claims"], notebook.stamp
+        if then != stamp["claims"]:
+            message = f"{then} in this run, {stamp['claims']} in the stamp"
+        elif stamp.get("claims_sha256", claims_hash(result)) != claims_hash(result):
+            message = "other words than when the notebook was stamped, or another order"
+        else:
+            return {}
+        return {"name": "Claims", "message": f"{message}; type `course refresh {notebook.number}`", "cell": None}
+    return {}
+
+
+def claims_hash(result: dict) -> str:
+    """SHA-256 over the claims of a run, texts and endings, in their order."""
+    return hashlib.sha256(json.dumps([[c["text"], c["status"]] for c in result["claim_list"]]).encode()).hexdigest()
+
+
+def run_one(notebook: Notebook, plan: Plan, tell: Callable[[Notebook, dict], None]) -> dict:
+    """Run one notebook to its end, whatever the end; returns its line of the report."""
+    house, output = plan.out / folder.HOUSE, plan.out / notebook.path.name
+    folder.check(output)
+    paths = {"copy": house / notebook.path.name, "records": house / f"{notebook.path.stem}.records"}
+    paths["log"] = house / f"{notebook.path.stem}.log"
+    for path in (output, *paths.values()):
+        path.unlink(missing_ok=True)
+    began = time.monotonic()
+    end = _attend(notebook, plan, paths, tell)
+    seconds = time.monotonic() - began - end["exercises"]
+    with contextlib.suppress(FileNotFoundError):
+        os.replace(paths["copy"], output)
+    lines, odd = _lines(paths["records"])
+    paths["records"].unlink(missing_ok=True)
+    notes = [f"{odd} odd lines of its record were left out"] * bool(odd)
+    if end["printed"] > MOST_LOG:
+        notes.append(
+            f"it printed {end['printed'] / 1e6:.0f} MB; what came after the first {MOST_LOG / 1e6:.0f} was dropped"
+        )
+    result = {
+        "number": notebook.number,
+        "notebook": notebook.path.name,
+        "title": notebook.title,
+        "status": end["status"],
+        "seconds": round(seconds, 1),
+        "first_output_seconds": end["first_output"],
+        "peak_mb": end["peak_mb"],
+        **_account(lines),
         "profile": plan.profile,
         "backend": plan.backend,
         "seed": plan.seed,
         "code_sha256": notebook.code_sha256,
         "date": datetime.date.today().isoformat(),
         "output": str(output),
+        "notes": notes,
     }
+    error = end["error"]
+    if end["status"] == "ok":
+        paths["log"].unlink(missing_ok=True)
+        if error := _objection(notebook, plan, result, lines):
+            result["status"] = "failed"
+    return result | {"error": _error(notebook, error)}
 
 
 def execute(plan: Plan, tell: Callable[[Notebook, dict], None], done: Callable[[Notebook, dict], None]) -> None:
-    """Run the plan, `jobs` at a time; `tell` and `done` are called from this thread only.
+    """Run the plan, `jobs` at a time, the longest first; `tell` and `done` are called from this thread only.
 
     Ctrl-C ends the workers, calls `done` for those that were running, and is raised again.
     """
-    plan.out.mkdir(parents=True, exist_ok=True)
+    with folder.hold(plan.out, plan.notebooks):
+        _execute(plan, tell, done)
+
+
+def _execute(plan: Plan, tell: Callable[[Notebook, dict], None], done: Callable[[Notebook, dict], None]) -> None:
     todo, events = queue.SimpleQueue(), queue.SimpleQueue()
-    for notebook in plan.notebooks:
+    for notebook in sorted(plan.notebooks, key=seconds_of, reverse=True):
         todo.put(notebook)
 
     def work() -> None:
@@ -223,18 +385,19 @@ def read_report(out: Path) -> dict:
 
 
 def known(report: dict) -> dict[str, dict]:
-    """The last result of every notebook that a report knows, by number."""
-    return {result["number"]: result for result in [*report.get("earlier", []), *report.get("results", [])]}
+    """The last result of every notebook that a report knows, by number; what is not of a result's form is left out."""
+    results = [*report.get("earlier", []), *report.get("results", [])]
+    return {r["number"]: r for r in results if _fits(r, RESULT) and r["status"] in STATUSES}
 
 
 def is_done(result: dict | None, notebook: Notebook, plan: Plan) -> bool:
-    """Whether a result says that this very code has passed with this profile and backend."""
+    """Whether a result says that this very code has passed with this profile, backend and seed."""
     return (
         bool(result)
         and result["status"] == "ok"
         and Path(result["output"]).exists()
-        and (result["code_sha256"], result["profile"], result["backend"])
-        == (notebook.code_sha256, plan.profile, plan.backend)
+        and (result["code_sha256"], result["profile"], result["backend"], result["seed"])
+        == (notebook.code_sha256, plan.profile, plan.backend, plan.seed)
     )
 
 
@@ -243,6 +406,7 @@ def write_report(plan: Plan, results: dict[str, dict], before: dict[str, dict], 
     report = {
         "profile": plan.profile,
         "backend": plan.backend,
+        "seed": plan.seed,
         "date": datetime.date.today().isoformat(),
         "seconds": round(seconds, 1),
         "results": [results[number] for number in sorted(results)],
@@ -288,15 +452,11 @@ def clean_outputs(cell: dict) -> list[dict]:
     return kept
 
 
-def stamped(notebook: Notebook, result: dict) -> str:
-    """The notebook's file with the outputs of a run and the stamp of that run."""
-    executed = json.loads(Path(result["output"]).read_text(encoding="utf-8"))["cells"]
-    executed = [cell for cell in executed if "injected-parameters" not in tags(cell)]
+def with_outputs(notebook: Notebook, executed: dict) -> dict:
+    """The notebook's content with the outputs of an executed copy, as they may be stored."""
+    cells = [c for c in executed["cells"] if not {"injected-parameters", "papermill-error-cell-tag"} & set(tags(c))]
     raw, count = json.loads(json.dumps(notebook.raw)), 0
-    for cell, ran in zip(raw["cells"], executed, strict=True):
-        jupyter = {k: v for k, v in cell.get("metadata", {}).get("jupyter", {}).items() if k.endswith("_hidden")}
-        kept = {"tags": tags(cell), "jupyter": jupyter}
-        cell["metadata"] = {name: value for name, value in kept.items() if value}
+    for cell, ran in zip(raw["cells"], cells, strict=True):
         if cell["cell_type"] != "code":
             continue
         cell["outputs"] = clean_outputs(ran)
@@ -307,10 +467,23 @@ def stamped(notebook: Notebook, result: dict) -> str:
         for output in cell["outputs"]:
             if "execution_count" in output:
                 output["execution_count"] = cell["execution_count"]
-    keep = {key: value for key, value in raw["metadata"].get("course", {}).items() if key != "stamp"}
+    return raw
+
+
+def stamped(notebook: Notebook, result: dict) -> str:
+    """The notebook's file with the outputs of a run and the stamp of that run."""
+    raw = with_outputs(notebook, json.loads(Path(result["output"]).read_text(encoding="utf-8")))
+    for cell in raw["cells"]:
+        metadata = cell.get("metadata", {})
+        jupyter = {key: value for key, value in metadata.get("jupyter", {}).items() if key.endswith("_hidden")}
+        wrong = {key: value for key, value in metadata.get("course", {}).items() if key == "wrong"}
+        kept = {"tags": tags(cell), "jupyter": jupyter, "course": wrong}
+        cell["metadata"] = {name: value for name, value in kept.items() if value}
+    keep = {key: value for key, value in raw["metadata"].get("course", {}).items() if key not in ("stamp", "run")}
     fields = ("data", "profile", "seed", "backend", "device", "date", "seconds", "peak_mb")
     stamp = {name: result[name] for name in fields}
-    stamp |= {"code_sha256": code_hash(raw), "outputs_sha256": outputs_hash(raw), "claims": result["claims"]}
+    stamp |= {"code_sha256": code_hash(raw), "outputs_sha256": outputs_hash(raw)}
+    stamp |= {"claims": result["claims"], "claims_sha256": claims_hash(result)}
     raw["metadata"] = {
         "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
         "language_info": {"name": "python"},

@@ -159,7 +159,7 @@ def gated(tree):
 @pytest.mark.slow
 def test_kill_9_of_a_run_then_resume(tree):
     gated(tree)
-    process = start("run")
+    process = start("run", "--jobs", "1")
     below = until_running(tree, process)
     assert len(below) == 2  # the worker and its kernel
     process.kill()
@@ -181,7 +181,7 @@ def test_kill_9_of_a_run_then_resume(tree):
 @posix
 def test_ctrl_c_keeps_what_is_finished(tree):
     gated(tree)
-    process = start("run")
+    process = start("run", "--jobs", "1")
     below = until_running(tree, process)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=30)
@@ -199,7 +199,7 @@ def test_ctrl_c_keeps_what_is_finished(tree):
 @posix
 def test_kill_9_of_a_worker_is_told_and_the_others_go_on(tree):
     gated(tree)
-    process = start("run")
+    process = start("run", "--jobs", "1")
     worker, kernel = until_running(tree, process)
     worker.kill()
     out, _ = process.communicate(timeout=60)
@@ -263,7 +263,9 @@ def test_refresh_on_another_backend_is_refused(tree):
         (["nothing"], 2, "No such command 'nothing'"),
         (["badges", "--repository", "x"], 1, "not an address of the form OWNER/NAME"),
         (["data", "fetch", "no_such_set"], 1, "no_such_set"),
-        (["run", "--out", "pyproject.toml/x"], 1, "Unexpected NotADirectoryError"),
+        (["run", "--out", "pyproject.toml/x"], 1, "pyproject.toml/x: Not a directory. Choose another --out."),
+        (["run", "--seed", "-1"], 2, "-1 is not in the range"),
+        (["run", "--jobs", "all"], 2, "'all' is not a valid integer range"),
     ],
 )
 def test_every_fault_is_one_line(tree, monkeypatch, arguments, code, words):
