@@ -60,7 +60,8 @@ STAND_INS = {
     "people": {"share?": float, "tails?": bool}, "losses": {"shape": float},
     "bars": {"start?": float}, "prices": {}, "factors": {}, "yields": {}, "volatility": {}, "volatilities": {},
     "adjustments": {}, "months": {}, "option_quotes": {},
-    "digits": {}, "messages": {"label": str, "sizes?": [int], "outside?": str, "noise?": float, "chinese?": bool}, "invoices": {},
+    "messages": {"label": str, "sizes?": [int], "outside?": str, "noise?": float, "chinese?": bool},
+    "digits": {}, "invoices": {},
     "receipts": {"lines": int}, "receipt_lines": {"lines": int}, "recordings": {},
 }  # fmt: skip
 TABLE = {

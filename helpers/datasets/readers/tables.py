@@ -6,7 +6,6 @@ import io
 import re
 from xml.etree import ElementTree
 
-import numpy as np
 import pandas as pd
 
 from helpers.datasets.catalogue import Table

@@ -71,7 +71,7 @@ def receipt_lines(table: Table, rng: np.random.Generator, lines: int) -> pd.Data
 
 
 def recordings(table: Table, rng: np.random.Generator) -> pd.DataFrame:
-    """Two tones that glide as the digit says, at the speaker's pitch, with noise; every speaker says each digit often."""
+    """Two tones that glide as the digit says, at the speaker's pitch, with noise; every speaker says every digit."""
     column = table.columns
     speakers, rate = column["speaker"].levels, int(column["rate"].low)
     takes = table.rows // (10 * len(speakers))
