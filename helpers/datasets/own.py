@@ -62,7 +62,7 @@ def read_own(
         raise DataError("The path is an address on the web: save that file first, and give its place on this machine.")
     if not isinstance(target, str):
         raise DataError(f"The target must be the name of a column, such as 'default', not {_show(target)}.")
-    if decimal not in (None, ".", ","):
+    if decimal is not None and not (isinstance(decimal, str) and decimal in (".", ",")):
         raise DataError(f"decimal must be '.' or ',', not {_show(decimal)}.")
     leave_out, keep = _names(leave_out, "leave_out"), set(_names(keep, "keep"))
     content = _content(Path(path))
@@ -93,14 +93,15 @@ def read_own(
     _check_leaks(file, result.drop(columns=keep & set(usable)), outcome, target)
     result[target] = outcome
     _report(file, result, target, notes)
-    result.attrs.update(name="own data", table=file, origin="own", citation="")
-    record.write("data", name="own data", origin="own", sha256={file: hashlib.sha256(content).hexdigest()})
+    table = Path(path).name
+    result.attrs.update(name="own data", table=table, origin="own", citation="")
+    record.write("data", name="own data", origin="own", sha256={table: hashlib.sha256(content).hexdigest()})
     return result
 
 
 def _show(value: object) -> str:
     """What a file or a caller holds, quoted and short enough for a message."""
-    text = repr(value[:81] if isinstance(value, str) else value)
+    text = repr(value[:81]) if isinstance(value, str) else f"a {type(value).__name__}"
     return text if len(text) <= 60 else f"{text[:56]}…{text[0]}"
 
 
