@@ -20,7 +20,7 @@ from helpers.errors import DataError
 
 MIN_ROWS, MIN_CLASS = 200, 40
 """Fewer rows in all, or of the rarer class, and cross-validation only measures luck."""
-MAX_BYTES, MAX_COLUMNS = 100_000_000, 2_000
+MAX_BYTES, MAX_COLUMNS = 100_000_000, 1_000
 """More does not fit a laptop's memory, or takes minutes to look through for leaks."""
 SEPARATORS = ",;\t|"
 ID_NAME = re.compile(
@@ -28,6 +28,7 @@ ID_NAME = re.compile(
 )
 CELL = re.compile(r"([€$£¥]?)\s?([-+−]?)\s?([€$£¥]?)\s?([0-9.,'’\s]+?(?:[eE][-+]?[0-9]{1,4})?)\s?([€$£¥%]?)")
 """A number as people write it: unit, sign, unit, digits with marks, unit."""
+INFINITE = ("inf", "infinity")
 PLAIN = re.compile(r"-?[0-9]+(?:\.(?:[0-9]{1,2}|[0-9]{4,}))?")
 """What no decimal mark can turn into another number, or a full stop alone can be the decimal mark of."""
 READ = {
@@ -61,7 +62,7 @@ def read_own(
         raise DataError("The path is an address on the web: save that file first, and give its place on this machine.")
     if not isinstance(target, str):
         raise DataError(f"The target must be the name of a column, such as 'default', not {_show(target)}.")
-    if decimal not in (None, ".", ","):
+    if decimal is not None and not (isinstance(decimal, str) and decimal in (".", ",")):
         raise DataError(f"decimal must be '.' or ',', not {_show(decimal)}.")
     leave_out, keep = _names(leave_out, "leave_out"), set(_names(keep, "keep"))
     content = _content(Path(path))
@@ -92,14 +93,15 @@ def read_own(
     _check_leaks(file, result.drop(columns=keep & set(usable)), outcome, target)
     result[target] = outcome
     _report(file, result, target, notes)
-    result.attrs.update(name="own data", table=file, origin="own", citation="")
-    record.write("data", name="own data", origin="own", sha256={file: hashlib.sha256(content).hexdigest()})
+    table = Path(path).name
+    result.attrs.update(name="own data", table=table, origin="own", citation="")
+    record.write("data", name="own data", origin="own", sha256={table: hashlib.sha256(content).hexdigest()})
     return result
 
 
 def _show(value: object) -> str:
     """What a file or a caller holds, quoted and short enough for a message."""
-    text = repr(value[:81] if isinstance(value, str) else value)
+    text = repr(value[:81]) if isinstance(value, str) else f"a {type(value).__name__}"
     return text if len(text) <= 60 else f"{text[:56]}…{text[0]}"
 
 
@@ -234,13 +236,14 @@ def _outcome(file: str, target: str, column: pd.Series) -> np.ndarray:
     return outcome
 
 
-def _number(cell: str) -> tuple[float, float, str] | None:
-    """A cell with a decimal point and with a decimal comma, NaN where it cannot be that, and its unit; None if none."""
+def _number(cell: str) -> tuple[float, float, str | None]:
+    """A cell with a decimal point and with a decimal comma, NaN where it cannot be that, and its unit, if a number."""
     if PLAIN.fullmatch(cell):
-        return float(cell), float("nan") if "." in cell else float(cell), ""
+        number = float(cell)
+        return number, np.nan if "." in cell else number, ""
     parts = CELL.fullmatch(cell) if len(cell) <= 60 else None
     if parts is None or (parts[1] and parts[3]) or ((parts[1] or parts[3]) and parts[5]):
-        return None
+        return np.nan, np.nan, None
     digits, _, power = parts[4].strip().lower().partition("e")
     values = []
     for mark in READ:
@@ -251,25 +254,24 @@ def _number(cell: str) -> tuple[float, float, str] | None:
             whole = re.sub(r"\D", "", found[1])
             size = float(f"{whole or 0}.{found[3] or 0}e{power or 0}")
             values.append(-size if parts[2] in ("-", "−") else size)
-    return None if np.isnan(values).all() else (*values, parts[1] or parts[3] or parts[5])
+    return (*values, None if np.isnan(values).all() else parts[1] or parts[3] or parts[5])
 
 
 class _Column:
     """The different cells of a column, how often each occurs, and what they are as numbers."""
 
     def __init__(self, file: str, name: str, cells: pd.Series):
-        cells = cells.str.strip()
         self.where, self.name = f"{file}: column {_show(name)}", name
-        self.codes, words = pd.factorize(cells.mask(cells == ""))
-        infinite = re.compile(r"(?i)[-+]?inf(inity)?")
-        self.words = np.array([None if infinite.fullmatch(word) else word for word in words], dtype=object)
+        self.codes, words = pd.factorize(cells.str.strip())
+        words = np.asarray(words, dtype=object)
+        infinite = np.array([len(word) < 10 and word.lower().lstrip("+-") in INFINITE for word in words], dtype=bool)
+        self.words = np.where(infinite | (words == ""), None, words)
         self.times = np.bincount(self.codes + 1, minlength=len(words) + 1)[1:]
-        self.infinite = self._count(self.words == None)  # noqa: E711
-        read = [(word and _number(word)) or (np.nan, np.nan, None) for word in self.words]
+        read = [_number(word) for word in words]
         self.values = {mark: np.array([cell[i] for cell in read], dtype=float) for i, mark in enumerate(READ)}
         point, comma = (~np.isnan(values) for values in self.values.values())
         self.units = {cell[2] for cell in read} - {None}
-        self.known = int(self.times.sum()) - self.infinite
+        self.infinite, self.known = self._count(infinite), self._count(self.words != None)  # noqa: E711
         self.numeric = self._count(point | comma) >= 0.95 * self.known
         self.either = point & comma & (self.values["."] != self.values[","])
         self.votes = {".": point & ~comma, ",": comma & ~point}

@@ -74,8 +74,11 @@ def source() -> str:
 
 
 def _without_password(address: str) -> str:
-    """An address as it may be shown: without user, password and query."""
-    return re.sub(r"\?.*", "", re.sub(r"(?<=:/).*@", "/", address)) if _is_address(address) else address
+    """A mirror as it may be shown: an address without user, password and query, all hidden where they are not clear."""
+    clear = re.fullmatch(r"([^:]+:/+)(?:[^/?#@]*@)?([^?#@]*)(?:\?[^@]*)?", address)
+    return (
+        address if not _is_address(address) else f"{clear[1]}{clear[2]}" if clear else address.partition(":")[0] + ":…"
+    )
 
 
 def _is_address(place: str) -> bool:
@@ -183,9 +186,12 @@ class _Sink:
         self.handle, self.limit, self.closed = handle, limit, False
         self.size, self.hash = 0, hashlib.sha256()
 
-    def write(self, chunk: bytes) -> int:
+    def check(self) -> None:
         if self.closed:
             raise _NotHere("given up")
+
+    def write(self, chunk: bytes) -> int:
+        self.check()
         self.size += len(chunk)
         if self.size > self.limit:
             raise _Wrong(f"more than {self.limit:,} bytes")
@@ -193,6 +199,7 @@ class _Sink:
         return self.handle.write(chunk)
 
     def restart(self) -> None:
+        self.check()
         self.handle.seek(0)
         self.handle.truncate()
         self.size, self.hash = 0, hashlib.sha256()
@@ -323,15 +330,20 @@ def _answer(url: str):
     """The open response at the end of an address's redirects, none of which may leave http(s), or https."""
     import requests
 
+    places: list[str | None] = []
+
+    def take(answer, **_) -> None:  # else requests reads the whole body of a redirect, however long
+        places.append(answer.headers.pop("location", None))
+
     for _ in range(REDIRECTS + 1):
         answer = requests.get(
-            url, stream=True, timeout=TIMEOUT, headers={"User-Agent": USER_AGENT}, allow_redirects=False
+            url, stream=True, timeout=TIMEOUT, headers={"User-Agent": USER_AGENT}, hooks={"response": take}
         )
-        if not answer.is_redirect:
+        if places[-1] is None or answer.status_code not in (301, 302, 303, 307, 308):
             answer.raise_for_status()
             return answer
         answer.close()
-        before, url = urlsplit(url).scheme.lower(), urljoin(url, answer.headers["location"])
+        before, url = urlsplit(url).scheme.lower(), urljoin(url, places[-1])
         if urlsplit(url).scheme.lower() not in ("https", before):
             raise _NotHere(f"leads from {before} to an address that is not {before}")
     raise _NotHere("redirects without end")
@@ -340,6 +352,7 @@ def _answer(url: str):
 def _receive(answer, sink: _Sink) -> None:
     from tqdm import tqdm
 
+    sink.check()
     with tqdm(total=sink.limit, unit="B", unit_scale=True, disable=not _shows_progress()) as bar:
         for chunk in answer.iter_content(1 << 14):
             bar.update(sink.write(chunk))

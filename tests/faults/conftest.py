@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import os
+import ssl
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -16,6 +18,7 @@ class Server(ThreadingHTTPServer):
     """Serves the files of a folder by their last name; `plan` says how each request in turn is treated, then `then`."""
 
     daemon_threads = True
+    scheme = "http"
 
     def __init__(self, root: Path):
         super().__init__(("127.0.0.1", 0), Handler)
@@ -26,7 +29,12 @@ class Server(ThreadingHTTPServer):
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}"
+        return f"{self.scheme}://127.0.0.1:{self.server_port}"
+
+    def encrypt(self, certificate: Path, key: Path):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate, key)
+        self.socket, self.scheme = context.wrap_socket(self.socket, server_side=True), "https"
 
     def handle_error(self, request, client_address):
         """A client that was killed or gave up is what these tests are about."""
@@ -45,12 +53,36 @@ class Handler(BaseHTTPRequestHandler):
         if how in ("404", "500"):
             self.send_error(int(how))
             return
+        if how.startswith("to "):
+            self.send_response(302)
+            self.send_header("Location", how[3:])
+            self.end_headers()
+            self.endless(b"x" * 65_536)
+            return
+        if how == "drip headers":
+            self.wfile.write(b"HTTP/1.1 200 OK\r\n")
+            while not server.release.wait(0.02):
+                self.wfile.write(b"X")
+            return
+        if how == "always about to":
+            while not server.release.wait(0.005):
+                self.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            return
+        if how in ("gzip without end", "half a gzip", "no gzip"):
+            self.send_response(200)
+            self.send_header("Content-Encoding", "gzip")
+            self.end_headers()
+            if how == "gzip without end":
+                self.endless(gzip.compress(bytes(10_000_000)))
+            else:
+                self.wfile.write(gzip.compress(content)[:3_000] if how == "half a gzip" else content)
+            return
         if how == "wrong":
             content = bytes(content[:-1]) + b"?"
         if how == "longer":
             content += b"more"
         self.send_response(200)
-        self.send_header("Content-Length", str(len(content)))
+        self.send_header("Content-Length", "abc" if how == "length abc" else str(len(content)))
         self.end_headers()
         half = len(content) // 2
         if how == "cut":
@@ -71,6 +103,10 @@ class Handler(BaseHTTPRequestHandler):
         else:
             self.wfile.write(content)
         self.close_connection = True
+
+    def endless(self, piece: bytes):
+        while not self.server.release.is_set():
+            self.wfile.write(piece)
 
     def log_message(self, *_):
         pass

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import hashlib
+import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import time
+import tracemalloc
+import zipfile
 from pathlib import Path
 
 import pandas as pd
@@ -98,13 +105,17 @@ def test_a_lasting_fault_ends_in_the_stand_in_which_says_why(
     assert datasets.load("german_credit").attrs["origin"] == "real", "healed"
 
 
-def test_a_dripping_server_is_given_up(serve, at_mirror, offline, monkeypatch, capsys):
-    monkeypatch.setattr(sources, "TIMEOUT", (2.0, 0.3))
+@pytest.mark.parametrize("fault", ["drip", "drip headers", "always about to"])
+def test_a_dripping_server_is_given_up(fault, serve, at_mirror, offline, monkeypatch, capsys):
+    monkeypatch.setattr(sources, "GRACE", 0.3)
     monkeypatch.setattr(sources, "SLOWEST", 1_000_000)
-    at_mirror(serve(then="drip"))
+    at_mirror(serve(then=fault))
+    start = time.perf_counter()
     assert datasets.load("german_credit").attrs["origin"] == "simulated"
     assert "mirror: too slow" in capsys.readouterr().out
-    assert left_in(offline) == []
+    assert time.perf_counter() - start < 5 and left_in(offline) == []
+    with pytest.raises(DataError, match=r"could not be fetched .*mirror: too slow"):
+        datasets.fetch("german_credit")
 
 
 @pytest.mark.parametrize("fault", ["wrong", "longer"])
@@ -118,6 +129,83 @@ def test_wrong_bytes_are_an_error_and_never_a_stand_in(fault, serve, at_mirror, 
     assert len(server.paths) == 1, "asking again would not help"
     server.then = "good"
     assert datasets.load("german_credit").attrs["origin"] == "real"
+
+
+def test_bytes_count_and_not_what_a_header_says_of_them(serve, at_mirror):
+    at_mirror(serve("length abc"))
+    assert datasets.load("german_credit").attrs["origin"] == "real"
+
+
+@pytest.mark.parametrize("fault", ["gzip without end", "half a gzip"])
+def test_a_compressed_answer_is_bounded_and_checked(fault, serve, at_mirror, offline):
+    at_mirror(serve(then=fault))
+    with pytest.raises(DataError, match="tampered with: mirror gave"):
+        datasets.load("german_credit")
+    assert left_in(offline) == []
+
+
+REDIRECTS = [
+    ("file:///etc/passwd", "mirror: leads from http to an address that is not http"),
+    ("ftp://127.0.0.1/german.data", "mirror: leads from http to an address that is not http"),
+    ("data:,1", "mirror: leads from http to an address that is not http"),
+    ("", "mirror: redirects without end"),
+    ("/german_credit/german.data", "mirror: redirects without end"),
+    ("http://[::1", "mirror: not usable"),
+    ("http://127.0.0.1:99999/german.data", "mirror: not usable"),
+]
+
+
+@pytest.mark.parametrize(("to", "cause"), REDIRECTS)
+def test_an_odd_redirect_is_not_followed(to, cause, serve, at_mirror, offline):
+    server = serve(then=f"to {to}")
+    at_mirror(server)
+    with pytest.raises(DataError, match=f"could not be fetched .*{cause}"):
+        datasets.fetch("german_credit")
+    assert len(server.paths) <= 2 * (sources.REDIRECTS + 1) and left_in(offline) == []
+
+
+def test_a_good_redirect_is_followed(serve, at_mirror):
+    there = serve()
+    at_mirror(serve(then=f"to {there.url}/german_credit/german.data"))
+    assert datasets.load("german_credit").attrs["origin"] == "real"
+    assert there.paths == ["/german_credit/german.data"]
+
+
+@pytest.mark.skipif(not shutil.which("openssl"), reason="openssl makes the certificate")
+def test_https_is_not_left_for_http(serve, at_mirror, offline, tmp_path, monkeypatch):
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    new = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=127.0.0.1"]
+    new += ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate]
+    subprocess.run(new, check=True, capture_output=True)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
+    plain, safe = serve(), serve()
+    safe.encrypt(certificate, key)
+    at_mirror(safe)
+    assert datasets.load("german_credit").attrs["origin"] == "real", "https itself works"
+    (offline / "german_credit" / "german.data").unlink()
+    safe.then = f"to {plain.url}/german_credit/german.data"
+    with pytest.raises(DataError, match="mirror: leads from https to an address that is not https"):
+        datasets.fetch("german_credit")
+    assert plain.paths == []
+
+
+def test_a_mirrors_password_is_never_shown(serve, offline, monkeypatch, capsys):
+    port = serve(then="404").server_port
+    shown = {
+        f"http://me:secret@127.0.0.1:{port}/here?key=secret": f"http://127.0.0.1:{port}/here",
+        f"http://me:?/secret@127.0.0.1:{port}": "http:…",
+        f"http://me:1@/secret@127.0.0.1:{port}/?key=@secret": "http:…",
+        "HTTP://me:secret@127.0.0.1:9": "HTTP://127.0.0.1:9",
+        "ftp://me:secret@127.0.0.1/here": "ftp://127.0.0.1/here",
+        "https:/me:secret@127.0.0.1": "https:/127.0.0.1",
+    }
+    for address, clear in shown.items():
+        monkeypatch.setenv("COURSE_DATA_MIRROR", address)
+        assert datasets.source() == f"mirror {clear}, then the publishers"
+        datasets.load("german_credit")
+        with pytest.raises(DataError, match="mirror: ") as caught:
+            datasets.fetch("german_credit")
+        assert "secret" not in capsys.readouterr().out + str(caught.value)
 
 
 @pytest.mark.parametrize("fault", ["404", "wrong", "cut", "stall"])
@@ -144,7 +232,88 @@ def test_a_changed_zip_is_refused(serve, publishers):
         datasets.load("german_credit")
 
 
+def zipped(members: dict[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return buffer.getvalue()
+
+
+def flagged(archive: bytes, local: int, central: int, value: bytes) -> bytes:
+    """A zip with a field of its only member changed in both of its headers."""
+    raw, start = bytearray(archive), archive.index(b"PK\x01\x02")
+    raw[local : local + 2] = raw[start + central : start + central + 2] = value
+    return bytes(raw)
+
+
+ONE = zipped({"german.data": bytes(1_000)})
+ZIPS = {
+    "an encrypted member": (flagged(ONE, 6, 8, b"\x01\0"), "encrypted"),
+    "an unknown compression": (flagged(ONE, 8, 10, b"\x63\0"), "not supported"),
+    "an unknown member": (zipped({"other": b"1"}), "no item named"),
+    "no zip": (b"PK" + bytes(100), "not a zip"),
+    "damaged pieces": (ONE[:45] + b"\xff" * 4 + ONE[49:], "cannot be read"),
+    "a bomb": (zipped({"german.data": bytes(50_000_000)}), "more than 79,793 bytes"),
+    "a way out": (zipped({"../../german.data": b"1", "german.data": b"2"}), "SHA-256"),
+}
+
+
+@pytest.mark.parametrize(("archive", "cause"), ZIPS.values(), ids=ZIPS)
+def test_a_zip_of_the_right_hash_that_is_wrong_inside(archive, cause, serve, offline, tmp_path):
+    server = serve()
+    server.root = tmp_path
+    (tmp_path / "german.zip").write_bytes(archive)
+    entry = datasets.info("german_credit")
+    place = {"url": f"{server.url}/german.zip", "sha256": hashlib.sha256(archive).hexdigest(), "member": "german.data"}
+    file = dataclasses.replace(entry.file("german.data"), urls=(), archive=place)
+    with pytest.raises(DataError, match=rf"german\.data has changed .*{cause}"):
+        sources.obtain(entry, file)
+    assert left_in(offline) == []
+
+
 # ------------------------------------------------------------------------------------------------------------ the cache
+
+
+def pipe(path):
+    os.mkfifo(path)
+
+
+def sparse(path):
+    with open(path, "wb") as file:
+        file.truncate(2_500_000_000)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such files")
+@pytest.mark.parametrize("make", [pipe, sparse, lambda path: path.symlink_to("/dev/zero"), lambda path: path.mkdir()])
+@pytest.mark.parametrize("where", ["cache", "mirror"])
+def test_only_a_regular_file_of_the_right_size_is_read(make, where, serve, at_mirror, offline, tmp_path, monkeypatch):
+    folder = {"cache": offline, "mirror": tmp_path / "mirror"}[where] / "german_credit"
+    folder.mkdir(parents=True)
+    make(folder / "german.data")
+    tracemalloc.start()
+    if where == "cache":
+        assert datasets.verify("german_credit")["german.data"] == "corrupt"
+        at_mirror(serve())
+        if (folder / "german.data").is_dir():
+            with pytest.raises(DataError, match=r"Could not write .*german\.data"):
+                datasets.load("german_credit")
+        else:
+            assert datasets.load("german_credit").attrs["origin"] == "real", "replaced"
+    else:
+        monkeypatch.setenv("COURSE_DATA_MIRROR", str(folder.parent))
+        with pytest.raises(DataError, match=r"mirror(:| gave) (not a regular file|more than 79,793|Is a directory)"):
+            datasets.fetch("german_credit")
+    assert tracemalloc.get_traced_memory()[1] < 50e6
+    tracemalloc.stop()
+
+
+def test_nothing_that_lies_beside_the_files_is_believed(serve, at_mirror, offline):
+    """A forged table in the place where an older version kept parsed ones."""
+    at_mirror(serve())
+    real = datasets.load("german_credit")
+    (offline / "german_credit" / ".applicants.table").write_bytes(b"forged" * 1_000)
+    pd.testing.assert_frame_equal(datasets.load("german_credit"), real)
 
 
 @pytest.mark.parametrize("damage", [lambda raw: raw[:-100], lambda raw: b"", lambda raw: raw[:-1] + b"9"])
