@@ -1,13 +1,8 @@
-"""The course itself: `course run` quick with one and two jobs, seconds and peak memory of every notebook.
-
-`python -m benchmarks.course` puts the table of seconds and memory into the README, between its `<!-- times -->` marks,
-from the stamps of the runs whose outputs are stored.
-"""
+"""The course itself: `course run` quick with one and two jobs, seconds and peak memory of every notebook."""
 
 from __future__ import annotations
 
 import json
-import re
 import subprocess
 import sys
 import tempfile
@@ -15,10 +10,6 @@ import time
 from pathlib import Path
 
 from benchmarks.harness import OURS, Result
-from helpers.notebooks import select
-
-README = Path(__file__).resolve().parents[1] / "README.md"
-BLOCK = re.compile(r"<!-- times -->.*?<!-- /times -->", re.S)
 
 
 def run() -> list[Result]:
@@ -40,20 +31,3 @@ def run() -> list[Result]:
         result.notes += [f"{r['number']}: {r['seconds']:.0f} s, {r['peak_mb']:,} MB" for r in reports[jobs]]
         results.append(result)
     return results
-
-
-def into_readme() -> None:
-    """Write the table; raises RuntimeError when the README has no place for it."""
-    lines = ["<!-- times -->", "| notebook | seconds | peak MB |", "|---|---|---|"]
-    stamps = [(f"{n.number} · {n.title}", n.stamp) for n in select() if n.stamp]
-    lines += [f"| {title} | {stamp['seconds']:.0f} | {stamp['peak_mb']:,} |" for title, stamp in stamps]
-    total, most = sum(stamp["seconds"] for _, stamp in stamps), max(stamp["peak_mb"] for _, stamp in stamps)
-    lines += [f"| all, one after another | {total:.0f} | {most:,} |", "<!-- /times -->"]
-    text = README.read_text(encoding="utf-8")
-    if not BLOCK.search(text):
-        raise RuntimeError("README.md has no <!-- times --> … <!-- /times --> to put the table into.")
-    README.write_text(BLOCK.sub(lambda _: "\n".join(lines), text), encoding="utf-8")
-
-
-if __name__ == "__main__":
-    into_readme()

@@ -15,14 +15,23 @@ from pathlib import Path
 
 from helpers.errors import CourseError
 
-# The tens digit of a notebook is its part: title, and how many notebooks the course plans there.
+# The tens digit of a notebook is its part: title, how many notebooks the course plans there, and what it covers.
 PARTS = {
-    "0": ("Start here", 5),
-    "1": ("The mathematics, from scratch and checked", 10),
-    "2": ("Markets", 10),
-    "3": ("Credit, fraud and operations", 6),
-    "4": ("Customers", 6),
-    "5": ("Trust and production", 7),
+    "0": ("Start here", 5, "background, concepts, frameworks, workflow and its pitfalls"),
+    "1": (
+        "The mathematics, from scratch and checked",
+        10,
+        "regression, optimisation, back-propagation, convolution, recurrence, attention, reinforcement learning, "
+        "kernels, unsupervised learning",
+    ),
+    "2": ("Markets", 10, "prices, risk, rates, portfolios, options, hedging, arbitrage, trading, advice"),
+    "3": (
+        "Credit, fraud and operations",
+        6,
+        "default, fraud, anomalies, operational losses, documents, transfer",
+    ),
+    "4": ("Customers", 6, "behaviour, churn, text, service, recommendation, pricing"),
+    "5": ("Trust and production", 7, "explanation, privacy, uncertainty, drift, speed, scale"),
 }
 FILE_NAME = re.compile(r"(\d\d)_([a-z0-9]+(?:_[a-z0-9]+)*)\.ipynb")
 HEADING = re.compile(r"^# (\d\d) · (.+?)\s*$", re.M)
@@ -112,7 +121,7 @@ class Notebook:
     @property
     def part(self) -> str:
         """The title of the part, from the tens digit."""
-        return PARTS.get(self.number[0], ("Other", 0))[0]
+        return PARTS.get(self.number[0], ("Other",))[0]
 
     @cached_property
     def title_text(self) -> str:
@@ -153,6 +162,12 @@ class Notebook:
             for name in names
             if re.fullmatch(r"[a-z][a-z0-9_]+", name) and name not in ("world", "worlds", "none", "nothing")
         ]
+
+    @property
+    def packages(self) -> list[str]:
+        """Names of the packages beyond the core that it can use, as pip knows them."""
+        words = self.table.get("packages", "").replace("`", "").replace("·", ",").split(",")
+        return [word.strip() for word in words if word.strip()]
 
     @property
     def learn(self) -> str:
@@ -246,5 +261,20 @@ def catalogue() -> dict[str, dict]:
 
 
 def settings() -> dict:
-    """[tool.course] of pyproject.toml: the public address."""
+    """[tool.course] of pyproject.toml: the public address, and what Binder cannot hold."""
     return tomllib.loads((root() / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["course"]
+
+
+def package_name(word: str) -> str:
+    """A package's name as all spellings of it share it (PEP 503), its version and extras left out."""
+    return re.sub(r"[-_.]+", "-", re.split(r"[\s<>=!~;\[]", word.strip(), maxsplit=1)[0]).lower()
+
+
+def extras() -> dict[str, str]:
+    """Which extra of pyproject.toml brings a package: {package: extra}, names as package_name writes them."""
+    project = tomllib.loads((root() / "pyproject.toml").read_text(encoding="utf-8")).get("project", {})
+    found: dict[str, str] = {}
+    for extra, lines in project.get("optional-dependencies", {}).items():
+        for line in lines:
+            found.setdefault(package_name(line), extra)
+    return found

@@ -6,7 +6,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from typing import TypeVar
 
@@ -26,17 +26,28 @@ class Run:
     seed: int
     backend: str
     device: str
+    packages: dict[str, bool] = field(default_factory=dict)  # of `needs`: is it installed?
+
+    def has(self, name: str) -> bool:
+        """Is this package of `needs` installed? Raises CourseError for one that `start` was not told of."""
+        if name not in self.packages:
+            raise CourseError(
+                f"{name!r} is not in `session.start(…, needs=…)`; add it there and in the row `Packages`."
+            )
+        return self.packages[name]
 
     def pick(self, *, quick: T, full: T) -> T:
         """Return the value for this run's profile."""
         return quick if self.profile == "quick" else full
 
 
-def start(profile: str = "quick", seed: int = 7) -> Run:
+def start(profile: str = "quick", seed: int = 7, needs: tuple[str, ...] = ()) -> Run:
     """Seed Python, NumPy and the backend, set the figure style, report the session in one line.
 
     `profile` is "quick" (two CPU cores, under a minute) or "full" (what a GPU is for). The backend is the one
-    that KERAS_BACKEND or Keras's own configuration names, TensorFlow by default. Raises CourseError for an
+    that KERAS_BACKEND or Keras's own configuration names, TensorFlow by default. `needs` names packages
+    beyond the core, as pip knows them, that some sections can use: one more line says which are missing and what
+    brings them, and `run.has(name)` lets the notebook go on without such a section. Raises CourseError for an
     unknown profile, a seed that is not a non-negative integer, or a backend that is not installed.
     """
     if profile not in PROFILES:
@@ -45,6 +56,7 @@ def start(profile: str = "quick", seed: int = 7) -> Run:
         raise CourseError(f"SEED is {seed!r}; it must be a whole number from 0 to 4294967295.")
     from helpers import plots
 
+    packages = {name: _version(name) is not None for name in needs}
     backend, device = _load_keras(seed)
     plots.style()
     record.write(
@@ -56,7 +68,23 @@ def start(profile: str = "quick", seed: int = 7) -> Run:
         versions={name: _version(name) for name in ("keras", _PACKAGE.get(backend, backend), "numpy", "pandas")},
     )
     print(f"Profile {profile} · seed {seed} · Keras on {backend} · {device}")
-    return Run(profile, seed, backend, device)
+    if missing := [name for name, here in packages.items() if not here]:
+        print(f"Not installed: {', '.join(missing)}; what uses it is left out. {_how_to_get(missing)}")
+    return Run(profile, seed, backend, device, packages)
+
+
+def _how_to_get(missing: list[str]) -> str:
+    """The command that brings these packages: the extra that pyproject.toml puts them in."""
+    from helpers import notebooks  # late: only this needs it
+
+    try:
+        known = notebooks.extras()
+    except (OSError, KeyError, ValueError):  # no checkout around this package
+        known = {}
+    named = [known.get(notebooks.package_name(name)) for name in missing]
+    if None in named:
+        return f"To have it: pip install {' '.join(missing)}"
+    return f'To have it, in the course\'s folder: pip install -e ".[{",".join(sorted(set(named)))}]"'
 
 
 def _load_keras(seed: int) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""Everything that carries the public address: badges, set-up cells, README; all made from [tool.course]."""
+"""What `course badges` writes, never a hand: badges, set-up cells, the README's map and table of times."""
 
 from __future__ import annotations
 
@@ -9,10 +9,23 @@ from pathlib import Path
 from urllib.parse import quote
 
 from helpers.errors import CourseError
-from helpers.notebooks import HEADING, Notebook, dumps, root, select, settings, tags, text, write_atomically
+from helpers.notebooks import (
+    HEADING,
+    PARTS,
+    Notebook,
+    dumps,
+    package_name,
+    root,
+    select,
+    settings,
+    tags,
+    text,
+    write_atomically,
+)
 
 BLOCK = re.compile(r"<!-- badges -->.*?<!-- /badges -->", re.S)
 CLONE = re.compile(r"(git clone https://github\.com/)[^\s]+")
+MAP, TIMES = (re.compile(rf"<!-- {name} -->.*?<!-- /{name} -->", re.S) for name in ("map", "times"))
 START = "00_start_here.ipynb"
 
 
@@ -35,11 +48,13 @@ def set_address(repository: str | None, branch: str | None) -> None:
         write_atomically(path, content)
 
 
-def setup_source() -> str:
-    """The set-up cell that every notebook must carry, byte for byte."""
+def setup_source(packages: list[str] | tuple[str, ...] = ()) -> str:
+    """The set-up cell that every notebook must carry, byte for byte; it names the packages of the notebook's row."""
     template = resources.files("helpers.course").joinpath("templates/setup_cell.py").read_text(encoding="utf-8")
     address = settings()
-    return template.replace("@REPOSITORY@", address["repository"]).replace("@BRANCH@", address["branch"]).strip()
+    names = "".join(f", {json.dumps(package_name(name))}" for name in packages)
+    filled = template.replace("@REPOSITORY@", address["repository"]).replace("@BRANCH@", address["branch"])
+    return filled.replace('colab.py"]', f'colab.py"{names}]').strip()
 
 
 def block(name: str) -> str:
@@ -70,12 +85,44 @@ def renewed(notebook: Notebook) -> dict:
         if "title" in tags(cell):
             cell["source"] = _with_badges(text(cell["source"]), block(notebook.path.name))
         elif "setup" in tags(cell):
-            cell["source"] = setup_source()
+            cell["source"] = setup_source(notebook.packages)
     return raw
 
 
+def _map(notebooks: list[Notebook]) -> str:
+    """The parts of the course, what each covers, and its notebooks with links."""
+    rows = ["<!-- map -->", "| part | what it covers | notebooks that are ready |", "|---|---|---|"]
+    for digit, (title, _, covers) in PARTS.items():
+        links = [
+            f"[{nb.number} {nb.slug.replace('_', ' ').capitalize()}](notebooks/{nb.path.name})"
+            for nb in notebooks
+            if nb.number[0] == digit
+        ]
+        rows.append(f"| {digit} · {title} | {covers} | {', '.join(links)} |")
+    return "\n".join([*rows, "<!-- /map -->"])
+
+
+def _times(notebooks: list[Notebook]) -> str:
+    """Seconds and peak memory of the run that made each notebook's outputs, from its stamp."""
+    rows = ["<!-- times -->", "| notebook | seconds | peak MB |", "|---|---|---|"]
+    stamped = [notebook for notebook in notebooks if {"seconds", "peak_mb"} <= set(notebook.stamp)]
+    rows += [f"| {nb.label} | {nb.stamp['seconds']:.0f} | {nb.stamp['peak_mb']:,} |" for nb in stamped]
+    if stamped:
+        total = sum(nb.stamp["seconds"] for nb in stamped)
+        rows.append(f"| all, one after another | {total:.0f} | {max(nb.stamp['peak_mb'] for nb in stamped):,} |")
+    return "\n".join([*rows, "<!-- /times -->"])
+
+
+def renewed_readme(content: str) -> str:
+    """The README with badges, address, map and times as the notebooks and pyproject.toml have them."""
+    notebooks = select()
+    for place, fresh in ((BLOCK, block(START)), (MAP, _map(notebooks)), (TIMES, _times(notebooks))):
+        content = place.sub(lambda _, fresh=fresh: fresh, content, count=1)
+    return CLONE.sub(lambda found: found[1] + settings()["repository"], content)
+
+
 def renew(write: bool) -> list[Path]:
-    """The files whose badges or set-up cell differ from the address; rewrites them when `write` is true."""
+    """The files of which something generated differs from what it should be; rewrites them when `write` is true."""
     changed = []
     for notebook in select():
         fresh = dumps(renewed(notebook))
@@ -86,8 +133,7 @@ def renew(write: bool) -> list[Path]:
     readme = root() / "README.md"
     if readme.exists():
         content = readme.read_text(encoding="utf-8")
-        fresh = BLOCK.sub(lambda _: block(START), content, count=1)
-        fresh = CLONE.sub(lambda found: found[1] + settings()["repository"], fresh)
+        fresh = renewed_readme(content)
         if fresh != content:
             changed.append(readme)
             if write:

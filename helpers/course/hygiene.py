@@ -12,15 +12,31 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from helpers.course import badges
-from helpers.notebooks import FILE_NAME, PARTS, Notebook, alt_text, catalogue, notebooks_dir, root, tags, text
+from helpers.course.glossary import Glossary
+from helpers.course.markdown import FENCE, prose
+from helpers.notebooks import (
+    FILE_NAME,
+    PARTS,
+    Notebook,
+    alt_text,
+    catalogue,
+    extras,
+    notebooks_dir,
+    package_name,
+    root,
+    select,
+    tags,
+    text,
+)
 
 MAX_BYTES = 1_500_000
 MAX_LINES = 25
 MAX_SECONDS = 60  # of a quick run on two cores
 MAX_MB = 2000  # what Binder gives
+CELLS, WORDS, MAX_CLAIMS = (50, 85), (1800, 3200), 12  # one lesson a notebook
+MIN_WRONG = 2  # answers that an exercise's check must refuse
 SECTIONS = ("Takeaways", "Scope of these numbers", "References")
 ROWS = ("Time", "Needs", "Data", "You will be able to")
-FENCE = re.compile(r"^(```|~~~).*?^\1|`[^`\n]*`", re.M | re.S)
 HEADINGS = re.compile(r"^(#{1,6}) +(.+?)\s*#*$", re.M)
 LINKS = re.compile(r"\[(?:[^\[\]]|!?\[[^\]]*\]\([^)]*\))*\]\(\s*<?([^)\s>]+)>?(?:\s+\"[^\"]*\")?\s*\)")
 IMAGES_WITHOUT_ALT = re.compile(r"!\[\s*\]\(|<img(?![^>]*\balt=\"[^\"]+\")[^>]*>")
@@ -51,18 +67,13 @@ class Finding:
 
 def check(notebooks: list[Notebook], everything: bool = True) -> list[Finding]:
     """All findings in these notebooks and, with `everything`, in file names and the README."""
-    found = []
+    found, glossary = [], Glossary(select())
     for notebook in notebooks:
-        for rule in (_title, _anatomy, _sections, _exercises, _stamp, _outputs, _code, _links, _file):
+        for rule in (*RULES, glossary.findings):
             found += [Finding(notebook.path.name, *what) for what in rule(notebook)]
     if everything:
         found += _names() + _readme()
     return found
-
-
-def _prose(cell: dict) -> str:
-    """A Markdown cell without code, in which # and [] mean something else."""
-    return FENCE.sub("", text(cell["source"])) if cell["cell_type"] == "markdown" else ""
 
 
 def _where(notebook: Notebook, tag: str) -> list[int]:
@@ -71,7 +82,7 @@ def _where(notebook: Notebook, tag: str) -> list[int]:
 
 def _heads(notebook: Notebook, level: str) -> list[tuple[int, str]]:
     cells = enumerate(notebook.cells, 1)
-    return [(index, name) for index, cell in cells for mark, name in HEADINGS.findall(_prose(cell)) if mark == level]
+    return [(index, name) for index, cell in cells for mark, name in HEADINGS.findall(prose(cell)) if mark == level]
 
 
 def _slug(words: str) -> str:
@@ -104,7 +115,7 @@ def _title(notebook: Notebook) -> Iterator[tuple]:
     known = catalogue()
     for name in notebook.data:
         if name not in known:
-            yield 1, f"data set {name!r} is not in data/catalogue.toml", "correct the row `Data`, or add the set"
+            yield 1, f"data set {name!r} has no file in data/sets", "correct the row `Data`, or add the set"
 
 
 def _anatomy(notebook: Notebook) -> Iterator[tuple]:
@@ -116,13 +127,16 @@ def _anatomy(notebook: Notebook) -> Iterator[tuple]:
     if len(code) < 2 or "import" not in text(notebook.cells[code[1] - 1]["source"]):
         yield (code[1:2] or [0])[0], "the second code cell imports nothing", "put the imports after the set-up"
     for index in _where(notebook, "setup"):
-        if text(notebook.cells[index - 1]["source"]) != badges.setup_source():
+        if text(notebook.cells[index - 1]["source"]) != badges.setup_source(notebook.packages):
             yield index, "the set-up cell differs from the course's", "type `course badges`"
     for index in _where(notebook, "parameters"):
         source = text(notebook.cells[index - 1]["source"])
         if not re.search(r"^PROFILE = \"quick\"", source, re.M) or not re.search(r"^SEED = 7\b", source, re.M):
             yield index, "the parameters are not the course's", 'write `PROFILE = "quick"` and `SEED = 7`'
     claims, solutions = _where(notebook, "claims"), _where(notebook, "solution")
+    for index in claims:
+        if any(tag.startswith("nbval-") for tag in tags(notebook.cells[index - 1])):
+            yield index, "the claims cell is exempt from comparison", "take its `nbval-…` tag off"
     if not claims:
         yield 0, "no claims cell", "state the findings in a code cell tagged `claims`"
     elif claims[0] < (_where(notebook, "parameters") or [0])[0] or (solutions and claims[-1] > solutions[0]):
@@ -154,6 +168,41 @@ def _exercises(notebook: Notebook) -> Iterator[tuple]:
             yield index, "no check after the solution", "put a code cell tagged `check` behind it"
 
 
+def _wrong_answers(notebook: Notebook) -> Iterator[tuple]:
+    few = []
+    for index in _where(notebook, "check"):
+        wrong = notebook.cells[index - 1].get("metadata", {}).get("course", {}).get("wrong", [])
+        if not isinstance(wrong, list) or len({str(source).strip() for source in wrong} - {""}) < MIN_WRONG:
+            few.append(index)
+    if few:
+        what = f"checks without {MIN_WRONG} wrong answers to refuse: cells {', '.join(map(str, few))}"
+        yield few[0], what, 'put a lazy and a plausible one into the cell\'s metadata, course: {"wrong": […]}', False
+
+
+def _size(notebook: Notebook) -> Iterator[tuple]:
+    code = "\n".join(text(cell["source"]) for cell in notebook.cells if cell["cell_type"] == "code")
+    claims = len(re.findall(r"\bevidence\.(?:claim|band)\(", code))
+    if claims > MAX_CLAIMS:
+        yield 0, f"{claims} claims", f"keep the {MAX_CLAIMS} sharpest", False
+    words = sum(len(re.findall(r"\w+", prose(cell))) for cell in notebook.cells)
+    for count, (low, high), what in ((len(notebook.cells), CELLS, "cells"), (words, WORDS, "words of prose")):
+        if not low <= count <= high:
+            yield 0, f"{count:,} {what}", f"{low:,} to {high:,} is the rule: one lesson a notebook", False
+
+
+def _packages(notebook: Notebook) -> Iterator[tuple]:
+    known = extras()
+    for name in notebook.packages:
+        if package_name(name) not in known:
+            yield 1, f"package {name!r} is in no extra of pyproject.toml", "correct the row `Packages`, or add it there"
+    code = "\n".join(text(cell["source"]) for cell in notebook.cells if cell["cell_type"] == "code")
+    call = re.search(r"\bneeds\s*=\s*\(([^)]*)\)", code)
+    asked = re.findall(r"[\"']([^\"']+)[\"']", call[1]) if call else []
+    if sorted(map(package_name, asked)) != sorted(map(package_name, notebook.packages)):
+        what = f"the row `Packages` and `session.start(needs=…)` disagree: {', '.join(asked) or 'nothing'} is asked for"
+        yield 1, what, "name the same packages in both"
+
+
 def _stamp(notebook: Notebook) -> Iterator[tuple]:
     stamp, again = notebook.stamp, f"type `course refresh {notebook.number}`"
     if not stamp:
@@ -167,7 +216,7 @@ def _stamp(notebook: Notebook) -> Iterator[tuple]:
     for name, files in stamp.get("data", {}).items():
         here = set(re.findall(r"\b[0-9a-f]{64}\b", json.dumps(known.get(name, {}), default=str)))
         if wrong := [file for file, digest in files.items() if digest not in here]:
-            yield 0, f"stale stamp: {name} ({', '.join(wrong)}) is not what data/catalogue.toml lists", again
+            yield 0, f"stale stamp: {name} ({', '.join(wrong)}) is not what data/sets/{name}.toml lists", again
     for what, limit in (("seconds", MAX_SECONDS), ("peak_mb", MAX_MB)):
         if stamp.get(what) and stamp[what] > limit:
             # a warning, since a busy machine is not the notebook's fault
@@ -259,10 +308,10 @@ def _broken(target: str, base: Path, here: str) -> str:
 def _links(notebook: Notebook) -> Iterator[tuple]:
     here = _markdown(notebook.cells)
     for index, cell in enumerate(notebook.cells, 1):
-        for target in LINKS.findall(_prose(cell)):
+        for target in LINKS.findall(prose(cell)):
             if why := _broken(target, notebook.path.parent, here):
                 yield index, f"link {target!r} {why}", "correct it (plain text for what is still to come)"
-        if IMAGES_WITHOUT_ALT.search(_prose(cell)):
+        if IMAGES_WITHOUT_ALT.search(prose(cell)):
             yield index, "an image without alt text", "write `![what it shows](…)`"
 
 
@@ -282,6 +331,22 @@ def _file(notebook: Notebook) -> Iterator[tuple]:
         yield 0, what, f"type `course refresh {notebook.number}`"
 
 
+RULES = (
+    _title,
+    _anatomy,
+    _sections,
+    _exercises,
+    _wrong_answers,
+    _size,
+    _packages,
+    _stamp,
+    _outputs,
+    _code,
+    _links,
+    _file,
+)
+
+
 def _names() -> list[Finding]:
     found, seen = [], {}
     for path in sorted(notebooks_dir().glob("*.ipynb")):
@@ -299,6 +364,8 @@ def _readme() -> list[Finding]:
     if badges.block(badges.START) not in content:
         mend = "type `course badges`; the place is between `<!-- badges -->` and `<!-- /badges -->`"
         found.append(Finding("README.md", 0, "badges missing or for another address", mend))
+    elif badges.renewed_readme(content) != content:
+        found.append(Finding("README.md", 0, "map, times or address are not the notebooks'", "type `course badges`"))
     for target in LINKS.findall(FENCE.sub("", content)):
         if why := _broken(target, root(), content):
             found.append(Finding("README.md", 0, f"link {target!r} {why}", "correct it"))

@@ -96,5 +96,5 @@ def test_overlap_counts_shared_rows_and_windows():
     assert audit.overlap(frame, frame.iloc[[2]]) == 1
     assert audit.overlap(frame.iloc[:2], frame.iloc[[2]]) == 0
     assert audit.overlap(np.array([[0.0, np.nan]]), np.array([[-0.0, np.nan]])) == 1
-    with pytest.raises(CourseError):
+    with pytest.raises(CourseError, match="differ in shape"):
         audit.overlap(values, values[:, :1])

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import __main__ as command
-from benchmarks import course, harness, training
+from benchmarks import harness, training
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -81,15 +81,3 @@ def test_a_broken_benchmark_is_named_and_fails(monkeypatch, capsys):
         [sys.executable, "-m", "benchmarks", "speed"], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert done.returncode == 2 and "unknown: speed" in done.stderr and "fraud_features" in done.stderr
-
-
-def test_the_readmes_times_are_those_of_the_stamps(tmp_path, monkeypatch):
-    before = (ROOT / "README.md").read_text(encoding="utf-8")
-    copy = tmp_path / "README.md"
-    copy.write_text(before, encoding="utf-8")
-    monkeypatch.setattr(course, "README", copy)
-    course.into_readme()
-    assert copy.read_text(encoding="utf-8") == before, "run `python -m benchmarks.course` and commit README.md"
-    copy.write_text("no place for it", encoding="utf-8")
-    with pytest.raises(RuntimeError, match="times"):
-        course.into_readme()

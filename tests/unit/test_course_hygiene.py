@@ -1,17 +1,29 @@
 import json
 import re
+import tomllib
 from copy import deepcopy
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
-from helpers.course import badges, hygiene
+from helpers.course import badges, glossary, hygiene
 from helpers.course.cli import course
 from helpers.errors import CourseError
 from helpers.notebooks import Notebook, code_hash, dumps, outputs_hash, select
 
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 SHA = "a" * 64
+ROOT = Path(__file__).resolve().parents[2]
+GLOSSARY = """
+["AUC"]
+also = ["area under the curve"]
+en = "A share of pairs."
+zh = "一个比例。"
+["TWAP"]
+en = "Equal parts."
+zh = "等份。"
+"""
 
 
 def cell(source, *tags, outputs=(), **metadata):
@@ -40,7 +52,7 @@ def exercise(number):
     return [
         cell(f"Task {number}: set the answer.", "exercise"),
         cell(f"answer = {number}", "solution", jupyter={"source_hidden": True}),
-        cell(f"assert answer == {number}", "check"),
+        cell(f"assert answer == {number}", "check", course={"wrong": ["answer = 0", "answer = None"]}),
     ]
 
 
@@ -61,6 +73,7 @@ def notebook(number="11", name="Toy regression"):
         *exercise(1),
         *exercise(2),
         *exercise(3),
+        *(cell(f"Task {i} to read: " + "word " * 50) for i in range(40)),  # the length of a lesson
         cell("## Takeaways\n\nOne."),
         cell("## Scope of these numbers\n\nSmall."),
         cell("## References\n\nNone."),
@@ -89,9 +102,14 @@ def tree(tmp_path, monkeypatch):
     (tmp_path / "notebooks").mkdir()
     (tmp_path / "data/sets").mkdir(parents=True)
     (tmp_path / "data/sets/toy_set.toml").write_text(f'files = [{{path = "a.csv", sha256 = "{SHA}"}}]\n')
-    (tmp_path / "pyproject.toml").write_text('[tool.course]\nrepository = "ada/course"\nbranch = "main"\n[tool.x]\n')
+    (tmp_path / "data/glossary.toml").write_text(GLOSSARY, encoding="utf-8")
+    (tmp_path / "pyproject.toml").write_text(
+        '[project.optional-dependencies]\nmarkets = ["cvxpy>=1.9", "Quant_Lib>=1"]\n'
+        '[tool.course]\nrepository = "ada/course"\nbranch = "main"\n[tool.x]\n'
+    )
     (tmp_path / "README.md").write_text(
-        "# Course\n\n<!-- badges -->\n<!-- /badges -->\n\n[one](notebooks/11_toy_regression.ipynb)\n"
+        "# Course\n\n<!-- badges -->\n<!-- /badges -->\n"
+        "<!-- map -->\n<!-- /map -->\n<!-- times -->\n<!-- /times -->\n"
         "git clone https://github.com/ada/course course\n"
     )
     write(tmp_path, notebook())
@@ -161,7 +179,23 @@ FAULTS = {
     "badge of another file": (title("blob/main/notebooks/11_toy", "blob/main/notebooks/12_toy"), "badges missing"),
     "unknown need": (title("56 helps", "57 helps"), "needs notebook 57"),
     "linked need to come": (title("56 helps", "[56](56_quantum.ipynb)"), "leads nowhere"),
-    "unknown data": (title("toy_set, world", "other_set"), "'other_set' is not in data/catalogue.toml"),
+    "package unknown": (title("| Time |", "| Packages | cvxpy, nope |\n| Time |"), "package 'nope' is in no extra"),
+    "package not asked for": (title("| Time |", "| Packages | cvxpy |\n| Time |"), "disagree: nothing is asked for"),
+    "package not in the row": (code('session.start(needs=("cvxpy",))'), "disagree: cvxpy is asked for"),
+    "term too early": (markdown("## Q\n\nAn AUC of 0.7."), "before it is introduced: AUC (cell 5)"),
+    "no wrong answers": (lambda raw: at(raw, "check")["metadata"].pop("course"), "without 2 wrong answers"),
+    "one wrong answer twice": (
+        lambda raw: put(at(raw, "check")["metadata"], course={"wrong": ["a = 1", "a = 1 "]}),
+        "without 2 wrong answers to refuse: cells 10",
+    ),
+    "many claims": (code("evidence.claim('x', True)\n" * 13), "13 claims"),
+    "short": (lambda raw: raw["cells"].__delitem__(slice(17, 50)), "cells"),
+    "long-winded": (markdown("## Q\n\n" + "word " * 2000), "words of prose"),
+    "claims not compared": (
+        lambda raw: put(at(raw, "claims")["metadata"], tags=["claims", "nbval-ignore-output"]),
+        "exempt from comparison",
+    ),
+    "unknown data": (title("toy_set, world", "other_set"), "'other_set' has no file in data/sets"),
     "data not loaded": (title("toy_set, world", "world"), "run loaded toy_set"),
     "setup missing": (lambda raw: raw["cells"].pop(1), "`setup` cell is missing"),
     "setup changed": (lambda raw: put(raw["cells"][1], source=badges.setup_source() + "\n"), "set-up cell differs"),
@@ -234,7 +268,8 @@ FAULTS = {
 }
 STALE = {"code changed", "solution changed", "output tampered", "alt text tampered", "other data", "no stamp"}
 STALE |= {"too slow", "too much memory"}
-WARNINGS = {"long cell", "address", "data not loaded", "too slow", "too much memory"}
+WARNINGS = {"long cell", "address", "data not loaded", "too slow", "too much memory", "term too early", "short"}
+WARNINGS |= {"no wrong answers", "one wrong answer twice", "many claims", "long-winded"}
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -282,6 +317,79 @@ def test_names_and_readme(tree):
     assert any("not named" in w for w in words)
     assert any("badges missing" in w for w in words)
     assert any("'nowhere.md' leads nowhere" in w for w in words)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "The **AUC** counts pairs.",
+        "The *area under the curve* counts pairs.",
+        "AUC (the share of pairs in order) is used.",
+        "The area under the curve (AUC) is used.",
+        "[AUC](#the-question) is used.",
+        "The AUC is the share of pairs in order.",
+        "What `AUC` and $AUC$ and AUCs and MAUC are is not at stake.",
+    ],
+)
+def test_a_term_may_be_introduced_where_it_is_first_used(tree, words):
+    raw = read(tree)
+    markdown(f"## The question\n\n{words}")(raw)
+    raw["cells"].insert(5, cell("Task: read the AUC again.") if "stake" not in words else cell("Task: go on."))
+    write(tree, stamp(raw))
+    assert findings(tree) == []
+
+
+def test_a_term_may_be_introduced_by_a_notebook_that_is_needed_but_not_by_another(tree):
+    first = read(tree)
+    markdown("## The question\n\nThe **AUC** and the **TWAP**.")(first)
+    write(tree, stamp(first))
+    for needs, early in (("11", []), ("nothing", ["AUC (cell 5)"])):
+        raw = notebook("12")
+        markdown("## The question\n\nOur AUC.")(raw)
+        title("nothing, 56 helps", needs)(raw)
+        write(tree, stamp(raw), "12_toy_regression.ipynb")
+        badges.renew(write=True)
+        found = [f.what for f in findings(tree) if "introduced" in f.what]
+        assert found == [f"used before it is introduced: {term}" for term in early]
+
+
+def test_the_glossary_explains_its_terms_in_both_languages():
+    entries = tomllib.loads((ROOT / "data/glossary.toml").read_text(encoding="utf-8"))
+    assert 80 <= len(entries) <= 150 and set(glossary.terms()) == set(entries)
+    spellings = [word for name, entry in entries.items() for word in (name, *entry.get("also", []))]
+    assert len(spellings) == len(set(spellings)), "a spelling belongs to one term"
+    for entry in entries.values():
+        assert entry["en"].endswith(".") and re.search(r"[\u4e00-\u9fff].*。$", entry["zh"])
+
+
+def test_a_broken_glossary_is_one_sentence(tree):
+    (tree / "data/glossary.toml").write_text('["AUC"]\nen = "A share."\n')
+    with pytest.raises(CourseError, match=r"glossary\.toml cannot be read"):
+        findings(tree)
+
+
+def test_the_set_up_cell_names_the_packages_of_the_row(tree):
+    raw = read(tree)
+    title("| Time |", "| Packages | cvxpy, Quant_Lib |\n| Time |")(raw)
+    code('session.start(needs=("cvxpy", "quant-lib"))')(raw)
+    write(tree, stamp(raw))
+    assert any("set-up cell differs" in f.what for f in findings(tree))
+    badges.renew(write=True)
+    assert 'colab.py", "cvxpy", "quant-lib"], check=True' in "".join(read(tree)["cells"][1]["source"])
+    assert findings(tree) == []
+
+
+def test_map_and_times_of_the_readme_are_the_notebooks(tree):
+    raw = read(tree)
+    raw["metadata"]["course"]["stamp"] |= {"seconds": 12.4, "peak_mb": 1234}
+    write(tree, raw)
+    (found,) = findings(tree)
+    assert "map, times" in found.what and found.where == "README.md"
+    assert CliRunner().invoke(course, ["badges"]).exit_code == 0
+    text = (tree / "README.md").read_text(encoding="utf-8")
+    assert "[11 Toy regression](notebooks/11_toy_regression.ipynb) |" in text
+    assert "| 11 · Toy regression | 12 | 1,234 |\n| all, one after another | 12 | 1,234 |" in text
+    assert findings(tree) == []
 
 
 def test_a_stale_card_is_a_warning(tree):

@@ -1,17 +1,21 @@
 """One lock, and every way to install the course agrees with it."""
 
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
 import tomllib
+import zipfile
 from pathlib import Path
 
 import pytest
 import yaml
 from packaging.markers import Marker
 from packaging.requirements import Requirement
+
+from helpers import notebooks
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -86,12 +90,71 @@ def test_conda_and_binder_install_the_lock_under_the_same_python():
     assert Requirement(f"python{PROJECT['requires-python']}").specifier.contains(f"{python}.9")
 
 
+def test_what_single_notebooks_need_is_in_an_extra_and_not_in_the_lock():
+    extras = PROJECT["optional-dependencies"]
+    assert {"markets", "operations", "customers", "language", "trust", "scale"} <= set(extras)
+    packages = notebooks.extras()
+    assert packages["cvxpy"] == "markets" and packages["mapie"] == "trust" and packages["dask"] == "scale"
+    for heavy in map(notebooks.package_name, notebooks.settings()["not_on_binder"]):
+        assert heavy in packages
+        assert not any(heavy in locked(place) for place in PLACES), f"{heavy} is too heavy for the lock"
+
+
 def test_binder_scripts_are_executable_and_install_nothing_but_the_course():
     for name in ("postBuild", "start"):
         assert os.access(ROOT / "binder" / name, os.X_OK)
     text = (ROOT / "binder/postBuild").read_text(encoding="utf-8")
     assert re.findall(r"pip install (.*)", text) == ["--quiet --no-deps --no-build-isolation -e ."]
-    assert "00_start_here.ipynb" in text
+    assert "00_start_here.ipynb" in text and "python helpers/course/colab.py --binder\n" in text
+
+
+@pytest.fixture
+def colab(tmp_path):
+    """Run a copy of colab.py whose core is complete, with one package to be had, in a folder instead of an index."""
+    place = tmp_path / "helpers/course/colab.py"
+    place.parent.mkdir(parents=True)
+    place.write_bytes((ROOT / "helpers/course/colab.py").read_bytes())
+    (tmp_path / "pyproject.toml").write_text(
+        '[project]\ndependencies = ["numpy"]\n[project.optional-dependencies]\n'
+        'markets = ["course-tiny>=1", "course-absent", "course-heavy"]\n'
+        '[tool.course]\nnot_on_binder = ["Course_Heavy"]\n',
+        encoding="utf-8",
+    )
+    title = "# 11 · Toy\n\n| | |\n|---|---|\n| Packages | course_tiny, course-heavy |\n"
+    raw = {"cells": [{"cell_type": "markdown", "metadata": {"tags": ["title"]}, "source": title}], "nbformat": 4}
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "notebooks/11_toy.ipynb").write_text(json.dumps(raw), encoding="utf-8")
+    info = "course_tiny-1.0.dist-info"
+    with zipfile.ZipFile(tmp_path / "course_tiny-1.0-py3-none-any.whl", "w") as wheel:
+        wheel.writestr("course_tiny.py", "")
+        wheel.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\nName: course-tiny\nVersion: 1.0\n")
+        wheel.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        wheel.writestr(f"{info}/RECORD", "")
+    pip = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(tmp_path), "PIP_TARGET": str(tmp_path / "site")}
+
+    def run(*names):
+        return subprocess.run(
+            [sys.executable, place, *names],
+            capture_output=True,
+            text=True,
+            env=os.environ | pip | {"COURSE_ROOT": str(tmp_path)},
+        )
+
+    run.site = tmp_path / "site"
+    return run
+
+
+def test_the_set_up_adds_the_packages_of_the_row_and_goes_on_without_what_cannot_be_had(colab):
+    done = colab("course-tiny", "course-absent", "numpy")
+    assert done.returncode == 0 and (colab.site / "course_tiny.py").exists()
+    assert "Adding to Colab: course-tiny>=1\n" in done.stdout and "numpy" not in done.stdout
+    assert "course-absent could not be added: the sections that use it are left out.\n" in done.stdout
+
+
+def test_binder_gets_the_packages_of_all_rows_but_the_heavy_ones(colab):
+    done = colab("--binder")
+    assert done.returncode == 0 and done.stdout == "Adding to Binder: course-tiny>=1\n", done.stderr
+    assert (colab.site / "course_tiny.py").exists()
 
 
 def test_the_supported_pythons_are_the_same_everywhere():

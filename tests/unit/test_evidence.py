@@ -73,7 +73,7 @@ def test_metrics_carry_mean_spread_and_number(records):
     first, second = records()
     assert (first["mean"], first["std"], first["n"]) == (pytest.approx(0.8), pytest.approx(0.1), 3)
     assert (second["mean"], second["std"], second["n"], second["unit"]) == (1.5, None, 1, "EUR")
-    with pytest.raises(CourseError):
+    with pytest.raises(CourseError, match="not finite"):
         evidence.metric("AUC", [0.5, float("nan")])
 
 

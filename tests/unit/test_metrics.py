@@ -1,7 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import stats
+from scipy import optimize, stats
 from sklearn.metrics import (
     average_precision_score,
     brier_score_loss,
@@ -32,7 +32,7 @@ def test_qlike_is_zero_at_the_truth_and_least_there_in_expectation():
     noisy = 0.04 * np.random.default_rng(1).chisquare(1, 100_000)
     losses = [forecast.qlike(noisy, np.full(len(noisy), v)).mean() for v in (0.03, 0.04, 0.05)]
     assert losses[1] == min(losses)
-    with pytest.raises(CourseError):
+    with pytest.raises(CourseError, match="positive variances"):
         forecast.qlike(np.array([0.0]), np.array([1.0]))
 
 
@@ -101,9 +101,16 @@ def test_expected_cost_counts_each_error_once():
     assert classifier.expected_cost(actual, decision, false_positive=1, false_negative=5) == pytest.approx(1.5)
 
 
-@pytest.mark.parametrize("bad", [np.ones(500), np.r_[2, LABELS[1:]], LABELS[:-1]])
-def test_bad_labels_are_refused(bad):
-    with pytest.raises(CourseError):
+@pytest.mark.parametrize(
+    "bad,words",
+    [
+        (np.ones(500), "both must occur"),
+        (np.r_[2, LABELS[1:]], "must be 0 and 1"),
+        (LABELS[:-1], "of one length"),
+    ],
+)
+def test_bad_labels_are_refused(bad, words):
+    with pytest.raises(CourseError, match=words):
         classifier.gini(bad, SCORE)
 
 
@@ -124,9 +131,18 @@ def test_sharpe_and_drawdown_by_hand():
 def test_probabilistic_sharpe_matches_the_papers_worked_example():
     # Bailey and López de Prado (2012), §4: two years of monthly returns with a yearly Sharpe ratio of 1.585, skewness
     # -2.448 and kurtosis 10.164 exceed 0 with probability 0.913 only.
-    ratio, n = 0.458, 24
-    spread = np.sqrt(1 + 2.448 * ratio + (10.164 - 1) / 4 * ratio**2)
-    assert stats.norm.cdf(ratio * np.sqrt(n - 1) / spread) == pytest.approx(0.913, abs=0.001)
+    def monthly(crash, second):
+        shape = np.append(np.linspace(-1, 1, 22), [-crash, second])
+        return 0.01 * ((shape - shape.mean()) / shape.std(ddof=1) + 1.585 / np.sqrt(12))
+
+    def misses(sizes):
+        returns = monthly(*sizes)
+        return stats.skew(returns) + 2.448, stats.kurtosis(returns, fisher=False) - 10.164
+
+    returns = monthly(*optimize.root(misses, [6, 0]).x)  # a series of the example's length and moments
+    assert misses(optimize.root(misses, [6, 0]).x) == pytest.approx([0, 0], abs=1e-9)
+    assert trading.sharpe(returns, 12) == pytest.approx(1.585)
+    assert trading.probabilistic_sharpe(returns, periods=12) == pytest.approx(0.913, abs=0.001)
     generator = np.random.default_rng(8)
     normal = generator.standard_normal(5000) * 0.01 + 0.0005
     ratio = normal.mean() / normal.std(ddof=1)
@@ -166,7 +182,7 @@ def test_card_precision_blocks_what_was_found():
     assert classifier.card_precision_at(day, card, actual, score, k=4) == pytest.approx((1 / 4 + 2 / 4) / 2)
     known = pd.DataFrame({"day": [0], "card": ["a"]})  # a was caught before: day 1 offers b and c only
     assert classifier.card_precision_at(day, card, actual, score, k=2, caught=known) == pytest.approx((0 + 1) / 2)
-    with pytest.raises(CourseError):
+    with pytest.raises(CourseError, match="k of at least 1"):
         classifier.card_precision_at(day, card, actual, score, k=0)
 
 
@@ -215,5 +231,5 @@ def test_corrected_t_test_by_hand_size_and_limit():
     corrected = classifier.corrected_t_test(d, 1 / 4)
     assert corrected.statistic == pytest.approx(d.mean() / np.sqrt((1 / 15 + 1 / 4) * d.var(ddof=1)))
     assert classifier.corrected_t_test(np.zeros(5), 0.25).pvalue == 1
-    with pytest.raises(CourseError):
+    with pytest.raises(CourseError, match="at least two finite differences"):
         classifier.corrected_t_test(np.array([0.1]), 0.25)

@@ -104,7 +104,7 @@ def test_the_seed_decides():
 
 @pytest.mark.parametrize("arguments", [{"customers": 0}, {"days": 0}, {"delay": -1}, {"days": 9, "bursts": (5, 10)}])
 def test_impossible_payments_are_refused(arguments):
-    with pytest.raises(CourseError):
+    with pytest.raises(CourseError, match="payments needs sizes of at least 1"):
         worlds.payments(**{"customers": 5, "terminals": 50, "days": 9, **arguments})
 
 
@@ -142,13 +142,20 @@ def test_history_finds_the_last_rows_of_the_same_key(small, delay):
 
 
 @pytest.mark.parametrize(
-    "key,time",
-    [([0, 1], [5, 4]), ([0, -1], [1, 2]), ([0.0, 1.0], [1, 2]), ([0, 1], [1.0, 2.0]), ([], []), ([0, 1], [1])],
+    "key,time,words",
+    [
+        ([0, 1], [5, 4], "sort the rows by time"),
+        ([0, -1], [1, 2], "need a key"),
+        ([0.0, 1.0], [1, 2], "need a key"),
+        ([0, 1], [1.0, 2.0], "times in whole numbers"),
+        ([], [], "need a key"),
+        ([0, 1], [1], "a time for every row"),
+    ],
 )
-def test_windows_per_key_refuse_rows_out_of_order(key, time):
-    with pytest.raises(CourseError):
+def test_windows_per_key_refuse_rows_out_of_order(key, time, words):
+    with pytest.raises(CourseError, match=words):
         windows.per_key(np.array(key), np.array(time), np.zeros(len(key)), [1])
-    with pytest.raises(CourseError):
+    with pytest.raises(CourseError, match=words):
         windows.history(np.array(key), np.array(time), 3)
 
 
@@ -185,10 +192,17 @@ def test_prequential_folds_know_only_labels_that_have_arrived(small, delay):
 
 
 @pytest.mark.parametrize(
-    "arguments",
-    [{"start": 20}, {"start": 95}, {"train": 0}, {"delay": -1}, {"step": 0}, {"day": np.array([3, 2, 1])}],
+    "arguments,words",
+    [
+        ({"start": 20}, "No fold fits"),
+        ({"start": 95}, "No fold fits"),
+        ({"train": 0}, "at least 1 day"),
+        ({"delay": -1}, "a delay of at least 0"),
+        ({"step": 0}, "step of at least 1 day"),
+        ({"day": np.array([3, 2, 1])}, "oldest first"),
+    ],
 )
-def test_impossible_prequential_splits_are_refused(small, arguments):
+def test_impossible_prequential_splits_are_refused(small, arguments, words):
     settings = {"day": small.transactions["day"].to_numpy(), "start": 60, "train": 20, "validate": 5, "test": 7}
-    with pytest.raises(CourseError):
+    with pytest.raises(CourseError, match=words):
         splits.prequential(**{**settings, "delay": 7, **arguments})

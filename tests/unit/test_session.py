@@ -1,6 +1,7 @@
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -16,19 +17,56 @@ def python(code, **environment):
     )
 
 
-def test_import_helpers_is_quick_and_brings_no_framework():
-    rooms = "audit, datasets, errors, evidence, metrics, plots, record, session, worlds, splits, training, windows"
+ROOMS = sorted(path.stem for path in Path(session.__file__).parent.glob("[a-z]*") if path.stem != "course")
+METRICS = sorted(path.stem for path in Path(session.__file__).parent.glob("metrics/[a-z]*.py"))
+
+
+def test_the_rooms_import_quickly_and_bring_no_framework():
+    assert {"worlds", "training", "session", "datasets"} <= set(ROOMS) and {"fairness", "forecast"} <= set(METRICS)
     code = f"""if True:
         import sys, time
+        import numpy, pandas, scipy.stats, sklearn.metrics, matplotlib.pyplot
         started = time.perf_counter()
-        import helpers
+        from helpers import {", ".join(ROOMS)}
+        from helpers.metrics import {", ".join(METRICS)}
         seconds = time.perf_counter() - started
-        from helpers import {rooms}
         print(seconds, [name for name in ("tensorflow", "keras", "jax", "torch") if name in sys.modules])
     """
     done = python(code)
+    assert done.returncode == 0, done.stderr
     seconds, frameworks = done.stdout.split(" ", 1)
-    assert float(seconds) < 0.3 and frameworks.strip() == "[]", done.stderr
+    assert float(seconds) < 1 and frameworks.strip() == "[]"
+
+
+def test_the_worlds_need_numpy_and_pandas_only():
+    code = """if True:
+        import sys
+        from helpers import worlds
+        heavy = ("tensorflow", "keras", "jax", "torch", "sklearn", "matplotlib", "statsmodels", "scipy")
+        print([name for name in heavy if name in sys.modules])
+    """
+    assert python(code).stdout == "[]\n"
+
+
+def test_missing_packages_are_named_with_what_brings_them_and_the_notebook_goes_on():
+    code = """if True:
+        from helpers import session
+        run = session.start(needs=("numpy", "Bt", "no-such-package"))
+        print(run.has("numpy"), run.has("no-such-package"))
+        print(session._how_to_get(["cvxpy", "quantlib", "mapie"]))
+    """
+    done = python(code)
+    lines = done.stdout.splitlines()
+    assert done.returncode == 0 and len(lines) == 4, done.stderr
+    assert lines[1].startswith("Not installed: ") and "no-such-package; what uses it is left out." in lines[1]
+    assert lines[1].endswith("no-such-package")  # in no extra: by its own name
+    assert lines[2] == "True False"
+    assert lines[3] == 'To have it, in the course\'s folder: pip install -e ".[markets,trust]"'
+
+
+def test_a_package_that_start_was_not_told_of_is_refused():
+    with pytest.raises(CourseError, match="needs="):
+        session.Run("quick", 7, "tensorflow", "CPU").has("cvxpy")
 
 
 def test_start_reports_in_one_line_and_is_silent_on_stderr():

@@ -37,16 +37,16 @@ def test_chronological_shares_and_purge():
 
 
 @pytest.mark.parametrize(
-    "call",
+    "call,words",
     [
-        lambda: splits.chronological(10, validate=0.6, test=0.5),
-        lambda: splits.chronological(10, purge=5),
-        lambda: splits.walk_forward(100, train=90, validate=10, test=10),
-        lambda: splits.walk_forward(100, train=10, validate=10, test=10, purge=10),
-        lambda: splits.walk_forward(100, train=0, validate=10, test=10),
-        lambda: splits.walk_forward(100, train=10, validate=10, test=10, purge=-1),
+        (lambda: splits.chronological(10, validate=0.6, test=0.5), "shares between 0 and 1 that leave a rest"),
+        (lambda: splits.chronological(10, purge=5), "too few for these sizes with a purge of 5"),
+        (lambda: splits.walk_forward(100, train=90, validate=10, test=10), "No fold fits"),
+        (lambda: splits.walk_forward(100, train=10, validate=10, test=10, purge=10), "with a purge of 10"),
+        (lambda: splits.walk_forward(100, train=0, validate=10, test=10), "of at least 1"),
+        (lambda: splits.walk_forward(100, train=10, validate=10, test=10, purge=-1), "of at least 0"),
     ],
 )
-def test_impossible_splits_are_refused(call):
-    with pytest.raises(CourseError):
+def test_impossible_splits_are_refused(call, words):
+    with pytest.raises(CourseError, match=words):
         call()

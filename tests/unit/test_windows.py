@@ -40,17 +40,17 @@ def test_rolling_mean_equals_pandas():
 
 
 @pytest.mark.parametrize(
-    "call",
+    "call,words",
     [
-        lambda: windows.sequences(np.zeros((3, 2)), 4),
-        lambda: windows.sequences(np.zeros((3, 2)), 0),
-        lambda: windows.sequences(np.zeros((3, 2, 2)), 2),
-        lambda: windows.supervised(np.zeros(5), np.zeros(4), 2),
-        lambda: windows.supervised(np.zeros(5), np.zeros(5), 5, 1),
-        lambda: windows.supervised(np.zeros(5), np.zeros(5), 2, -1),
-        lambda: windows.rolling_mean(np.zeros(5), 6),
+        (lambda: windows.sequences(np.zeros((3, 2)), 4), "Windows of 4 rows do not fit"),
+        (lambda: windows.sequences(np.zeros((3, 2)), 0), "Windows of 0 rows do not fit"),
+        (lambda: windows.sequences(np.zeros((3, 2, 2)), 2), r"shape \(3, 2, 2\)"),
+        (lambda: windows.supervised(np.zeros(5), np.zeros(4), 2), "must be aligned"),
+        (lambda: windows.supervised(np.zeros(5), np.zeros(5), 5, 1), "too few for windows of 5"),
+        (lambda: windows.supervised(np.zeros(5), np.zeros(5), 2, -1), "predict the past"),
+        (lambda: windows.rolling_mean(np.zeros(5), 6), "rolling mean of 6 rows does not fit"),
     ],
 )
-def test_windows_that_do_not_fit_are_refused(call):
-    with pytest.raises(CourseError):
+def test_windows_that_do_not_fit_are_refused(call, words):
+    with pytest.raises(CourseError, match=words):
         call()

@@ -72,19 +72,19 @@ def test_the_seed_decides(make):
 
 
 @pytest.mark.parametrize(
-    "call",
+    "call,words",
     [
-        lambda: worlds.gbm(0, 5),
-        lambda: worlds.gbm(1, 5, sigma=-0.1),
-        lambda: worlds.ar1(10, phi=1.0),
-        lambda: worlds.garch11(10, alpha=0.2, beta=0.8),
-        lambda: worlds.garch11(10, omega=0.0),
-        lambda: worlds.loan_applicants(0),
-        lambda: worlds.loan_applicants(10, hidden=-1.0),
+        (lambda: worlds.gbm(0, 5), "at least one path"),
+        (lambda: worlds.gbm(1, 5, sigma=-0.1), "sigma of at least 0"),
+        (lambda: worlds.ar1(10, phi=1.0), "stationary only"),
+        (lambda: worlds.garch11(10, alpha=0.2, beta=0.8), "garch11 needs"),
+        (lambda: worlds.garch11(10, omega=0.0), "garch11 needs"),
+        (lambda: worlds.loan_applicants(0), "at least one applicant"),
+        (lambda: worlds.loan_applicants(10, hidden=-1.0), "hidden weight of at least 0"),
     ],
 )
-def test_impossible_worlds_are_refused(call):
-    with pytest.raises(CourseError):
+def test_impossible_worlds_are_refused(call, words):
+    with pytest.raises(CourseError, match=words):
         call()
 
 
