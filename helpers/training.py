@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+CALL = 128  # batches a call on TensorFlow: many for speed, few enough that a reader's interrupt is soon heard
+
+
 @dataclass(frozen=True)
 class History:
     """Losses by epoch (frame: index epoch from 1, columns loss, val_loss, …), the epoch whose weights were kept,
@@ -67,28 +70,29 @@ def fit(
     _check("validation", *validation)
     if getattr(model, "optimizer", None) is None:
         raise CourseError("The model is not compiled: call model.compile(optimizer=…, loss=…) before training.fit.")
-    keras.utils.set_random_seed(seed)  # decides the shuffling on TensorFlow; see _keep_best for the others
-    batches = -(-len(y) // batch_size)
-    _prepare(model, batches=batches, epochs=epochs)
-    # Every pass over arrays costs TensorFlow 20 to 40 ms for making iterators, more than a small model's epoch. So a
+    keras.utils.set_random_seed(seed)  # for a model that is built at its first batch; see also _keep_best
+    if model.built and not model.optimizer.built:  # TensorFlow would trace a step that makes these variables twice
+        model.optimizer.build(model.trainable_variables)
+    # A pass over validation arrays costs TensorFlow 10 to 20 ms for an iterator, more than a small model's epoch. So a
     # small validation set goes through in one piece, and naming the steps spares the second iterator of each pass.
     whole = sum(a.size for a in _arrays(validation[0])) <= 2**19
     steps = None if whole else -(-len(validation[1]) // max(batch_size, 1024))
     keeper = _keep_best(keras, patience, seed, validation if whole else None)
     started = time.perf_counter()
-    history = model.fit(
-        X,
-        y,
-        validation_data=None if whole else validation,
-        epochs=epochs,
-        batch_size=batch_size,
-        steps_per_epoch=batches,
-        sample_weight=sample_weight,
-        validation_batch_size=max(batch_size, 1024),
-        validation_steps=steps,
-        verbose=0,
-        callbacks=[keeper, _progress(keras, epochs, label)],
-    )
+    settings = {
+        "epochs": epochs,
+        "validation_data": None if whole else validation,
+        "validation_batch_size": max(batch_size, 1024),
+        "validation_steps": steps,
+        "verbose": 0,
+        "callbacks": [keeper, _progress(keras, epochs, label)],
+    }
+    data = (X, y) if sample_weight is None else (X, y, sample_weight)
+    if keras.backend.backend() == "tensorflow" and not model.run_eagerly:
+        history = _fit_in_graph(keras, model, data, batch_size, seed, settings)
+    else:
+        _group_steps(keras, model, batches=-(-len(y) // batch_size), epochs=epochs)
+        history = model.fit(X, y, sample_weight=sample_weight, batch_size=batch_size, **settings)
     frame = pd.DataFrame(history.history)
     frame.index = pd.RangeIndex(1, len(frame) + 1, name="epoch")
     if not np.isfinite(frame["val_loss"].iloc[keeper.best_epoch - 1]):
@@ -145,17 +149,53 @@ def _check(part: str, X: Any, y: np.ndarray) -> None:
             )
 
 
-def _prepare(model: Any, batches: int, epochs: int) -> None:
-    """Spare tracing, which costs a small model more than its training does; weights come out the same.
-
-    The optimiser's variables are made now: TensorFlow would trace a step that makes them twice. Long trainings on
-    TensorFlow and JAX run several batches a call: fewer trips through Python (PyTorch allows one).
+def _fit_in_graph(keras: Any, model: Any, data: tuple, batch_size: int, seed: int, settings: dict) -> Any:
+    """model.fit on TensorFlow, where Keras' own way of feeding arrays costs a small model more than its training does:
+    an iterator an epoch, a trip through Python a batch. Here the graph gathers the batches from the arrays itself, up
+    to CALL of them a call, and Keras' fit counts calls as its steps. The steps taken are Keras' own, model.train_step.
     """
-    import keras
+    import tensorflow as tf
 
-    if model.built and not model.optimizer.built:
-        model.optimizer.build(model.trainable_variables)
-    if batches * epochs < 1000 or keras.backend.backend() == "torch":
+    def tensor(part: Any) -> Any:
+        array = np.asarray(part)
+        return tf.convert_to_tensor(array, keras.config.floatx() if array.dtype.kind == "f" else None)
+
+    tensors = tf.nest.map_structure(tensor, data)
+    rows, chunk = len(data[1]), CALL * batch_size
+
+    def shuffled(epoch: Any) -> Any:
+        order = tf.random.experimental.stateless_shuffle(tf.range(rows), seed=[seed, epoch])
+        return tf.data.Dataset.range(0, rows, chunk).map(lambda first: order[first : first + chunk])
+
+    orders = tf.data.Dataset.range(settings["epochs"]).flat_map(shuffled)
+    model.make_train_function()
+    own = model.train_function
+    if not hasattr(own, "in_graph"):  # kept on Keras' function, which compile drops: the next fit need not trace again
+        step = tf.function(model.train_step, reduce_retracing=True, jit_compile=model.jit_compile)
+
+        @tf.function(reduce_retracing=True)
+        def in_graph(tensors: Any, order: Any, batch_size: Any) -> Any:
+            def batch(first: Any) -> Any:
+                part = order[first : first + batch_size]
+                return tf.nest.map_structure(lambda tensor: tf.gather(tensor, part), tensors)
+
+            last = (tf.size(order) - 1) // batch_size * batch_size
+            for first in tf.range(0, last, batch_size):
+                step(batch(first))
+            return step(batch(last))
+
+        own.in_graph = in_graph
+    size = tf.constant(batch_size)
+    model.train_function = lambda iterator: own.in_graph(tensors, next(iterator), size)
+    try:
+        return model.fit(orders, steps_per_epoch=-(-rows // chunk), shuffle=False, **settings)
+    finally:
+        model.train_function = own
+
+
+def _group_steps(keras: Any, model: Any, batches: int, epochs: int) -> None:
+    """Let long trainings on JAX run several batches a call: fewer trips through Python (PyTorch allows one)."""
+    if batches * epochs < 1000 or keras.backend.backend() != "jax":
         return
     grouped = min(32, 2 ** int(np.log2(batches)))  # powers of two, so that folds of like size share one trace
     if model.steps_per_execution != grouped:
