@@ -219,7 +219,7 @@ def dataset(path: Path, entry: dict) -> Dataset:
         tables = {key: _table(f"tables.{key}", table, files) for key, table in entry.get("tables", {}).items()}
     except _Wrong as problem:
         key, what = problem.args
-        raise CourseError(f"{where}{key} {what}. {MEND}") from None
+        raise CourseError(f"{where}{key} {what}{'' if what[-1] in '.?' else '.'} {MEND}") from None
     lists = {key: tuple(entry.get(key, ())) for key in ("faults", "live")}
     return Dataset(**entry | lists | {"name": path.stem, "files": files, "tables": tables})
 

@@ -46,10 +46,13 @@ def make(entry: Dataset, table: str) -> pd.DataFrame:
     options = {key: value for key, value in wanted.stand_in.items() if key != "make"}
     rng = np.random.default_rng(zlib.crc32(f"{entry.name}/{table}".encode()))
     frame = MAKERS[wanted.stand_in["make"]](wanted, rng, **options)
+    gaps: dict[int, np.ndarray] = {}  # columns with as many gaps as another have them in the same rows
     for name, column in wanted.columns.items():
         if column.kind == "float64":
             frame[name] = frame[name].clip(column.low, column.high)
-        if column.missing:  # the youngest columns of a table of days begin late, elsewhere gaps fall anywhere
-            rows = np.arange(column.missing) if wanted.first else rng.choice(len(frame), column.missing, replace=False)
-            frame.loc[frame.index[rows], name] = np.nan
+        if column.missing and not frame[name].isna().any():
+            # The youngest columns of a table of days begin late, elsewhere gaps fall anywhere.
+            if column.missing not in gaps and not wanted.first:
+                gaps[column.missing] = rng.choice(len(frame), column.missing, replace=False)
+            frame.loc[frame.index[gaps.get(column.missing, np.arange(column.missing))], name] = np.nan
     return check(entry, table, frame)

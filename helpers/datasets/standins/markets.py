@@ -82,12 +82,15 @@ def bars(table: Table, rng: np.random.Generator, start: float = 20.0) -> pd.Data
 def prices(table: Table, rng: np.random.Generator) -> pd.DataFrame:
     """Prices of many stocks, or of the market where there is one column."""
     index, daily, market = _days(table)
-    columns, n, k = list(table.columns), len(index), len(table.columns)
+    n, k = len(index), len(table.columns)
     if k == 1:
-        return pd.DataFrame({columns[0]: _path(market, 400)}, index)
+        return pd.DataFrame({next(iter(table.columns)): _path(market, 400)}, index)
     own = 1.2 * daily[:, None] * rng.normal(size=(n, k))
-    growth = rng.uniform(1.5, 8, k)
-    return pd.DataFrame({c: _path(market + own[:, i], 30, growth[i]) for i, c in enumerate(columns)}, index)
+    growth, frame = rng.uniform(1.5, 8, k), pd.DataFrame(index=index)
+    for i, (name, column) in enumerate(table.columns.items()):
+        start = max(30, 2 * column.low)
+        frame[name] = _path(market + own[:, i], start, min(growth[i], 0.9 * column.high / start))
+    return frame
 
 
 def _path(returns: np.ndarray, start: float, growth: float = 6.0) -> np.ndarray:
@@ -115,13 +118,14 @@ def adjustments(table: Table, rng: np.random.Generator) -> pd.DataFrame:
 
 
 def months(table: Table, rng: np.random.Generator) -> pd.DataFrame:
-    """Monthly prices, dividends, earnings and so on, each a path of its own that grows and stays within its range."""
+    """Monthly prices, dividends, earnings and so on, each a path of its own within its range; gaps stand at the end."""
     index = pd.date_range(table.first, table.last, freq="MS", name="date")
     frame = pd.DataFrame(index=index)
     for name, column in table.columns.items():
         low, high = max(column.low, 1e-3), column.high
         path = np.cumsum(rng.normal(size=len(index)) * 0.03) + np.linspace(0, np.log(high / low) / 2, len(index))
         frame[name] = np.sqrt(low * high) * np.exp(path - path.mean())
+        frame.iloc[len(frame) - column.missing :, -1] = np.nan
     return frame
 
 

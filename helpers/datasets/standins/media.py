@@ -81,7 +81,7 @@ def recordings(table: Table, rng: np.random.Generator) -> pd.DataFrame:
     samples = []
     for digit, speaker in zip(frame["digit"], frame["speaker"], strict=True):
         n = int(rate * rng.uniform(0.25, 0.55))
-        pitch = 1 + 0.15 * speakers.index(speaker) + 0.03 * rng.normal()
+        pitch = 1 + 0.05 * speakers.index(speaker) + 0.03 * rng.normal()
         paths = np.linspace(*glides[digit].T, n) * pitch
         sound = np.sin(2 * np.pi * np.cumsum(paths, axis=0) / rate).sum(axis=1) * np.hanning(n)
         samples.append((6_000 * sound + 300 * rng.normal(size=n)).astype(np.int16))

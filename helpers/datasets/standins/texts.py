@@ -9,6 +9,7 @@ from helpers.datasets.catalogue import Table
 
 ENGLISH = ["How about", "I have a question:", "Please help with", "Why is there", "What about my"]
 CHINESE = ["请问", "今天的市场", "公司公告说", "大家怎么看", "据消息称"]
+ZERO_ONE = ["see you later", "free prize"]
 IN_CHINESE = {"negative": "大幅下跌", "neutral": "基本持平", "positive": "大幅上涨"}
 
 
@@ -34,18 +35,20 @@ def messages(
         frame[label] = rng.uniform(columns[label].low, columns[label].high, n).round(3)
         said = np.where(frame[label] > 0, "rises well", "falls badly").astype(object)
     else:
-        levels = [level for level in columns[label].levels or ("0", "1") if level != outside]
+        levels = [level for level in columns[label].levels or ZERO_ONE if level != outside]
         said = np.array(levels, object)[np.arange(n) % len(levels)]
         if outside:
             said[frame["split"].str.contains(outside)] = outside
-        frame[label] = said.astype(int) if columns[label].kind == "int8" else said
+        frame[label] = np.arange(n) % 2 if columns[label].kind == "int8" else said
     if noise:
         said = np.where(rng.uniform(size=n) < noise, rng.permutation(said), said)
     starts = CHINESE if chinese else ENGLISH
     words = [IN_CHINESE[word] if chinese else word.strip("?").replace("_", " ") for word in said]
     text = [f"{starts[rng.integers(5)]} {word}? ({i})" for i, word in enumerate(words)]
     for name, column in columns.items():
-        if name not in frame:
-            whole = column.kind == "text"
-            frame[name] = text if whole else rng.integers(int(column.low), int(column.high) + 1, n)
+        if name not in frame and column.kind != "text":
+            frame[name] = rng.integers(int(column.low), int(column.high) + 1, n)
+        elif name not in frame:
+            frame[name] = text or [f"{name} {i % 20}" for i in range(n)]
+            text = []  # said; a second column of text has other things
     return frame[list(columns)]
