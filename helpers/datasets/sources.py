@@ -82,10 +82,10 @@ def source() -> str:
 
 def _without_password(address: str) -> str:
     """A mirror as it may be shown: an address without user, password and query, all hidden where they are not clear."""
+    if not _is_address(address):
+        return address
     clear = re.fullmatch(r"([^:]+:/+)(?:[^/?#@]*@)?([^?#@]*)(?:\?[^@]*)?", address)
-    return (
-        address if not _is_address(address) else f"{clear[1]}{clear[2]}" if clear else address.partition(":")[0] + ":…"
-    )
+    return clear[1] + clear[2] if clear else address.partition(":")[0] + ":…"
 
 
 def _is_address(place: str) -> bool:
