@@ -35,15 +35,15 @@ READ = {  # how a user would open the raw file of a set's first table
         _inside(raw, "F-F_Research_Data_Factors_daily.csv"), skiprows=4, on_bad_lines="skip"
     ),
 }
-NOT_A_CSV = ("mnist_test", "online_retail")  # images; 305 files in one archive
 
 
 def run() -> list[Result]:
-    """Every set that has a table and is at hand, one result each."""
+    """Every set at hand whose first table is a plain CSV or stands in READ, one result each."""
     results = []
     for name in datasets.names():
         entry = datasets.info(name)
-        if not entry.tables or name in NOT_A_CSV:
+        files = next(iter(entry.tables.values())).files if entry.tables else ()
+        if name not in READ and not (files and all(file.endswith(".csv") for file in files)):
             continue
         try:
             origin = datasets.load(name).attrs["origin"]
@@ -52,14 +52,16 @@ def run() -> list[Result]:
         if origin != "real":
             print(f"  skipped: {name} is not at hand")
             continue
-        paths = [sources.locate(entry, entry.file(f)) for f in next(iter(entry.tables.values())).files]
+        paths = [sources.locate(entry, entry.file(f)) for f in files]
         read = READ.get(name, lambda raw: pd.read_csv(io.BytesIO(raw), header=None, low_memory=False))
 
         def raw(paths=paths, read=read) -> list[pd.DataFrame]:
             return [read(path.read_bytes()) for path in paths]
 
         result = compare(name, {"ours": lambda name=name: datasets.load(name), "pandas.read_csv": raw}, rows=entry.rows)
-        result.at_most(0.5, "pandas.read_csv")
+        result.goal(
+            "SHA-256, parsing, every column checked: ≤ 0.2 s more", result.slower_by("pandas.read_csv"), high=0.2
+        )
         result.notes.append(f"cold (fetched from the mirror, verified, parsed, checked): {1e3 * _cold(name):.0f} ms")
         results.append(result)
     return results

@@ -300,7 +300,11 @@ class _Column:
         if not self.known:
             return None, "left out, every cell is empty" + (" or infinite" if self.infinite else "")
         if not self.numeric:
-            return _words(pd.Series(np.append(self.words, None)[self.codes], name=self.name), forced=forced)
+            values, note = _words(pd.Series(np.append(self.words, None)[self.codes], name=self.name), forced=forced)
+            odd = np.isnan(self.values["."]) & np.isnan(self.values[","]) & (self.words != None)  # noqa: E711
+            if not note and 2 * self._count(odd) < self.known:
+                note = f"taken as words, as {self._count(odd):,} cells such as {self._example(odd)} are no numbers"
+            return values, note
         mark, note = self.mark, []
         if mark is None and self.either.any():
             place = np.flatnonzero(self.either)[0]

@@ -57,10 +57,17 @@ class _Wrong(Exception):
 def cache_dir() -> Path:
     """The folder that keeps fetched files: COURSE_DATA_DIR, or the user's cache folder."""
     if chosen := os.environ.get("COURSE_DATA_DIR"):
-        return Path(chosen).expanduser()
+        return _folder(chosen, "COURSE_DATA_DIR")
     import platformdirs
 
     return Path(platformdirs.user_cache_dir("deep-learning-in-finance", appauthor=False))
+
+
+def _folder(place: str, setting: str) -> Path:
+    try:
+        return Path(place).expanduser()
+    except RuntimeError:
+        raise DataError(f"{setting} names the home of a user who is not there: {place[:60]!r}. Change it.") from None
 
 
 def mirror() -> str:
@@ -75,10 +82,10 @@ def source() -> str:
 
 def _without_password(address: str) -> str:
     """A mirror as it may be shown: an address without user, password and query, all hidden where they are not clear."""
+    if not _is_address(address):
+        return address
     clear = re.fullmatch(r"([^:]+:/+)(?:[^/?#@]*@)?([^?#@]*)(?:\?[^@]*)?", address)
-    return (
-        address if not _is_address(address) else f"{clear[1]}{clear[2]}" if clear else address.partition(":")[0] + ":…"
-    )
+    return clear[1] + clear[2] if clear else address.partition(":")[0] + ":…"
 
 
 def _is_address(place: str) -> bool:
@@ -240,11 +247,11 @@ def _store(target: Path, file: File, get: Callable[[_Sink], None]) -> bytes:
 
 
 def _copy(place: str, path: str, sink: _Sink) -> None:
-    folder = Path(place).expanduser()
-    if _is_address(place) or not folder.is_dir():
-        where = "address" if _is_address(place) else "folder"
-        raise _NotHere(f"the {where} {_without_password(place)} is not there (COURSE_DATA_MIRROR)")
+    folder = _folder(place, "COURSE_DATA_MIRROR")
     try:
+        if _is_address(place) or not folder.is_dir():
+            where = "address" if _is_address(place) else "folder"
+            raise _NotHere(f"the {where} {_without_password(place)} is not there (COURSE_DATA_MIRROR)")
         content = read_file(folder / path, sink.limit)
     except OSError as problem:
         if problem.errno == errno.EFBIG:

@@ -493,6 +493,31 @@ def test_a_mirror_that_is_not_there_is_named(offline, monkeypatch, capsys):
     assert f"the folder {offline / 'nowhere'} is not there (COURSE_DATA_MIRROR)" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("setting", ["COURSE_DATA_DIR", "COURSE_DATA_MIRROR"])
+def test_a_home_that_is_not_there_is_named(setting, offline, monkeypatch):
+    monkeypatch.setenv(setting, "~nobody-of-that-name/data")
+    with pytest.raises(DataError, match=f"{setting} names the home of a user who is not there: '~nobody"):
+        datasets.load("vix")
+
+
+def test_a_mirror_that_cannot_be_looked_at(offline, monkeypatch):
+    monkeypatch.setenv("COURSE_DATA_MIRROR", "x" * 5_000)
+    with pytest.raises(DataError, match="mirror: File name too long") as caught:
+        datasets.fetch("german_credit")
+    assert len(str(caught.value)) < 600
+
+
+@pytest.mark.skipif(os.name == "nt", reason="sends a signal as Unix does")
+def test_a_fetch_can_be_interrupted(serve, at_mirror, offline):
+    server = serve(then="stall")
+    at_mirror(server)
+    process = python(LOAD)
+    assert server.half_sent.wait(60)
+    process.send_signal(signal.SIGINT)
+    _, error = process.communicate(timeout=30)
+    assert "KeyboardInterrupt" in error and left_in(offline) == []
+
+
 def test_fetching_says_that_nothing_was_reached(offline):
     with pytest.raises(DataError, match=r"vix-daily\.csv could not be fetched .*no connection"):
         datasets.fetch("vix")

@@ -194,6 +194,11 @@ def test_a_column_without_a_value_is_left_out(cells, note, tmp_path, capsys):
     assert f"a: left out, {note}" in capsys.readouterr().out
 
 
+def test_numbers_that_are_taken_as_words_are_said_to_be(tmp_path, capsys):
+    read(tmp_path, ["1.5", "2.5", "3.5", "12.5-"])
+    assert "a: taken as words, as 75 cells such as '12.5-' are no numbers" in capsys.readouterr().out
+
+
 def test_infinite_cells_are_said_to_be_missing(tmp_path, capsys):
     frame = good()
     frame.loc[:4, "income"] = np.inf
