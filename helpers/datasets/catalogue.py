@@ -181,7 +181,7 @@ def pick_table(entry: Dataset, table: str | None) -> str:
         raise CourseError(f"{entry.name} has no parser yet.")
     if table is None:
         return next(iter(entry.tables))
-    if table not in entry.tables:
+    if table not in list(entry.tables):
         raise CourseError(f"{entry.name} has no table {table!r}. {_close(table, entry.tables)}")
     return table
 

@@ -62,9 +62,9 @@ def _steps(frame: pd.DataFrame, table: Table) -> pd.DataFrame:
     if options.get("tidy"):
         frame.columns = [tidy(str(name)) for name in frame.columns]
     for name, codes in options.get("codes", {}).items():
-        levels = table.columns[name].levels or range(len(codes))
         if name in frame:
-            frame[name] = frame[name].replace(dict(zip(codes, levels, strict=True)))
+            levels = table.columns[name].levels or range(len(codes))
+            frame[name] = _decoded(frame[name], dict(zip(codes, levels, strict=True)))
     for name, column in table.columns.items():
         if column.kind == "time" and name in frame:
             frame[name] = _times(frame[name], options.get("time_format", "%Y-%m-%d %H:%M:%S"))
@@ -83,6 +83,13 @@ def _has(frame: pd.DataFrame, names: Iterable[str]) -> None:
 def tidy(name: str) -> str:
     """A column's name in small letters, words joined by `_`: emp.var.rate → emp_var_rate."""
     return re.sub(r"[^a-z0-9]+", "_", name.strip().lower())
+
+
+def _decoded(values: pd.Series, meanings: dict) -> pd.Series:
+    """What each code means; a code that means nothing stays as it is, for the check to name it."""
+    meant = values.map(meanings)
+    unknown = meant.isna() & values.notna()
+    return meant.astype(object).where(~unknown, values) if unknown.any() else meant
 
 
 def _divided(frame: pd.DataFrame, by: Any) -> pd.DataFrame:
