@@ -75,6 +75,17 @@ EDITS = [  # set, table, what is replaced by what in one of its files, what the 
     ("treasury_h15", "yields", b'Period","RIFLGFCM01_N.B', b'Period","DGS1MO', "has no column 'RIFLGFCM01_N.B'"),
     ("fama_french", "industries5", b"HiTec", b"Tech", "has no column 'hitec'"),
     ("banking77", "messages", b"card_arrival", b"card_lost", "column 'intent' has the unknown value 'card_lost'"),
+    ("polish_bankruptcy", "companies", b"@attribute Attr2 ", b"@note Attr2 ", "has 65 columns for 64 attributes"),
+    ("polish_bankruptcy", "companies", b"0.088238", b"0,088238", "has 66 columns for 65 attributes"),
+    ("sms_spam", "messages", b"ham\tOk", b"ham Ok", r"has a line that does not split into 2 at '\\t'"),
+    ("sms_spam", "messages", b"ham\tOk", b"egg\tOk", "column 'spam' is not a number in row 1: 'egg'"),
+    ("finfe_zh", "posts", b", 2]", b", 3]", "column 'sentiment' has the unknown value '3'"),
+    ("clinc150", "questions", b'"oos_val"', b'"oos_new"', "column 'split' has the unknown value 'oos_new'"),
+    ("fiqa", "headlines", b"-0.374", b"-3.74", r"column 'sentiment_score' leaves -1\.\.1"),
+    ("danish_fire", "losses", b"1.68374816983895", b"0.5", r"column 'loss' leaves 1\.\.270: it runs 0\.5"),
+    ("shiller_sp500", "months", b"1871-02-01,4.5", b"1871-02-01,n/k", "column 'sp500' is not a number in row 1"),
+    ("cfbenchmark_zh", "news", b"\xff\xff\xff\xff", b"\xff\xff\xff\xfe", "is not an Arrow stream at byte 0"),
+    ("lean_equity", "aapl_factors", b"20000620", b"20001320", "column 'date' is not a date in row 1: '20001320'"),
     ("banking77", "messages", b"category", b"intent", "has no column 'category' in train.csv"),
 ]
 
