@@ -445,12 +445,13 @@ def proof(numbers, kinds, budget, jobs, owed, listed) -> None:
     What has passed stands in results/proofs.json until code, helpers, data or lock change. Each proof is written as
     soon as it has passed: after Ctrl-C the same command goes on. Exit code 1 when one fails.
     """
-    from helpers.course import proofs
+    from helpers.course import proofs, runner
     from helpers.notebooks import select
 
     if unknown := set(kinds) - set(proofs.KINDS):
         raise click.UsageError(f"There is no kind {sorted(unknown)[0]!r}; there are {', '.join(proofs.KINDS)}.")
     notebooks = select(numbers)
+    jobs = runner.jobs_for(notebooks, jobs)
     every = proofs.everything(notebooks, kinds)
     todo = [one for one in every if not one.stands]
     if listed or owed:
@@ -503,7 +504,7 @@ def seeds(numbers, many, profile, jobs) -> None:
     Exit code 1 when a claim holds in fewer than 19 of 20. Counts stand in results/seeds.json until code, helpers, data
     or lock change; after Ctrl-C the same command goes on.
     """
-    from helpers.course import proofs, seeds
+    from helpers.course import proofs, runner, seeds
     from helpers.notebooks import select
 
     notebooks = select(numbers)
@@ -511,7 +512,8 @@ def seeds(numbers, many, profile, jobs) -> None:
     for notebook in notebooks:
         had = seeds.entry(notebook, profile)["runs"]
         todo += [(notebook, seed) for seed in seeds.seeds(many) if str(seed) not in had]
-    spent = sum(notebook.stamp.get("seconds", 60) for notebook, _ in todo) / jobs / 60
+    jobs = runner.jobs_for([notebook for notebook, _ in todo], jobs)
+    spent = sum(runner.seconds_of(notebook) for notebook, _ in todo) / jobs / 60
     click.echo(f"{len(todo)} runs to do" + (f", about {spent:.0f} min at {jobs} a time" if profile == "quick" else ""))
     lost, left = [], len(todo)
 

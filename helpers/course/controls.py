@@ -21,10 +21,18 @@ from helpers.errors import ClaimError, CourseError
 ASSERT = "assert "  # how the record of an assertion begins that a cell makes beside the claims
 
 
+def spare_exercises() -> None:
+    """Do not try the wrong answers of the exercises: on other data or claims their checks need not reject them."""
+    from helpers.course import exercises
+
+    exercises.keep = exercises.prove = lambda *_: None
+
+
 def lenient() -> None:
     """Let the notebook go on after a claim or an assertion that fails; each stands in the record."""
     from helpers import evidence
 
+    spare_exercises()
     for name in ("claim", "band"):
         setattr(evidence, name, _forgiving(getattr(evidence, name)))
     try:
@@ -113,10 +121,8 @@ def shuffle_world(name: str, columns: list[str], seed: int = 0) -> None:
     """Permute columns, together, in what the simulated world `name` returns: of its frame, of the frame among its
     fields that has them, or the fields of these names themselves.
     """
-    try:
-        from helpers import worlds
-    except ImportError:
-        from helpers import simulators as worlds
+    from helpers import worlds
+
     make = getattr(worlds, name)
 
     @functools.wraps(make)

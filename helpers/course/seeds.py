@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import datetime
 import math
-import shutil
 from pathlib import Path
 
-from helpers.course import proofs, runner
+from helpers.course import folder, proofs, runner
 from helpers.notebooks import Notebook
 
 STEP = 20_261  # the seeds are its multiples, far apart, since notebooks use SEED + 1 and its like within a run
@@ -41,7 +40,7 @@ def run(notebook: Notebook, profile: str, seed: int) -> dict:
     options = {"inject": proofs.LENIENT, "seed": seed, "profile": profile, "timeout": timeout}
     result = proofs.run_one(notebook, f"seed-{seed}", **options)
     if result["status"] == "ok":  # one that failed may be looked at
-        shutil.rmtree(Path(result["output"]).parent, ignore_errors=True)
+        folder.clean(Path(result["output"]).parent)
     return result
 
 

@@ -10,8 +10,8 @@ import pytest
 
 COURSE = [sys.executable, "-P", "-c", "from helpers.course.cli import main; main()"]
 posix = pytest.mark.skipif(os.name != "posix", reason="signals and named pipes")
-IMPORTS = "import numpy as np\nfrom helpers import datasets, evidence, simulators"
-RUN = "loans = simulators.loan_applicants(2000, seed=SEED)\nlink = np.corrcoef(loans['income'], loans['default'])[0, 1]"
+IMPORTS = "import numpy as np\nfrom helpers import datasets, evidence, worlds"
+RUN = "loans = worlds.loan_applicants(2000, seed=SEED)\nlink = np.corrcoef(loans['income'], loans['default'])[0, 1]"
 # Tells the test that it runs, then waits to be ended, unless the file `go` lets it pass.
 GATE = """
 import pathlib
@@ -86,10 +86,10 @@ def test_claims_that_survive_and_label_free_ones_that_break_are_caught(tree):
 
 
 def test_a_world_in_which_the_notebook_stops_proves_nothing(tree):
-    add(tree, "31", RUN, "1 / (link < -0.05)", controls={"shuffled": WORLDS["shuffled"]})
+    add(tree, "31", RUN, "1 // int(link < -0.05)", controls={"shuffled": WORLDS["shuffled"]})
     done = course("proof", "--kind", "controls")
     assert done.returncode == 1
-    assert "world 'shuffled': failed at cell 4 (1 / (link < -0.05)): ZeroDivisionError" in done.stdout
+    assert "world 'shuffled': failed at cell 4 (1 // int(link < -0.05)): ZeroDivisionError" in done.stdout
 
 
 def test_without_data_a_notebook_must_say_so_and_leave_claims_unchecked(tree):

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from helpers import datasets, evidence, simulators, training
+from helpers import datasets, evidence, training, worlds
 from helpers.course import controls
 from helpers.errors import ClaimError, CourseError
 
@@ -58,25 +58,25 @@ def test_permuted_rows_keep_their_values_and_their_group(frame):
 
 def test_worlds_of_all_shapes(monkeypatch):
     for name in ("loan_applicants", "payments", "ar1"):
-        monkeypatch.setattr(simulators, name, getattr(simulators, name))
-    true = simulators.loan_applicants(500), simulators.ar1(500)
+        monkeypatch.setattr(worlds, name, getattr(worlds, name))
+    true = worlds.loan_applicants(500), worlds.ar1(500)
     size = {"customers": 50, "terminals": 100, "days": 60}
-    paid = simulators.payments(**size).transactions
+    paid = worlds.payments(**size).transactions
     controls.shuffle_world("loan_applicants", ["default"])
     controls.shuffle_world("ar1", ["target"])
     controls.shuffle_world("payments", ["fraud", "kind"])
-    loans, series = simulators.loan_applicants(500), simulators.ar1(500)
+    loans, series = worlds.loan_applicants(500), worlds.ar1(500)
     assert loans["default"].sum() == true[0]["default"].sum()
     assert not loans["default"].equals(true[0]["default"])
     pd.testing.assert_frame_equal(loans.drop(columns="default"), true[0].drop(columns="default"))
     assert sorted(series.target) == sorted(true[1].target) and not np.array_equal(series.target, true[1].target)
     assert np.array_equal(series.values, true[1].values)
-    shuffled = simulators.payments(**size).transactions
+    shuffled = worlds.payments(**size).transactions
     assert not shuffled["fraud"].equals(paid["fraud"])
     assert (shuffled.groupby("kind")["fraud"].mean() == paid.groupby("kind")["fraud"].mean()).all(), "moved together"
     controls.shuffle_world("ar1", ["nothing"])
     with pytest.raises(CourseError, match="ar1 has no nothing"):
-        simulators.ar1(10)
+        worlds.ar1(10)
 
 
 def test_dead_networks_stay_as_they_were_initialised(monkeypatch):

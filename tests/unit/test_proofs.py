@@ -36,7 +36,8 @@ def home(tmp_path, monkeypatch):
         "helpers/readers/__init__.py": "",
         "helpers/readers/tables.py": "",
         "helpers/course/controls.py": "",
-        "data/catalogue.toml": "[banknote]\nrows = 1\n[vix]\nrows = 1\n",
+        "data/sets/banknote.toml": "rows = 1\n",
+        "data/sets/vix.toml": "rows = 1\n",
     }
     for name, content in files.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -91,9 +92,9 @@ def test_controls_wrong_answers_sets_and_lock_change_the_key(home):
     assert changed()
     made.cells[0]["metadata"] = {"course": {"wrong": ["x = 1"]}}
     assert changed()
-    (home / "data/catalogue.toml").write_text("[banknote]\nrows = 1\n[vix]\nrows = 2\n")
+    (home / "data/sets/vix.toml").write_text("rows = 2\n")
     assert not changed(), "a set that the notebook does not name"
-    (home / "data/catalogue.toml").write_text("[banknote]\nrows = 2\n[vix]\nrows = 2\n")
+    (home / "data/sets/banknote.toml").write_text("rows = 2\n")
     assert changed()
     (home / "requirements.txt").write_text("numpy==3\n")
     assert changed()
