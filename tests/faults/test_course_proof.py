@@ -55,6 +55,7 @@ def record(tree, name="proofs"):
 WORLDS = {"shuffled": 'controls.shuffle_world("loan_applicants", ["default"])', "idle": "pass"}
 
 
+@pytest.mark.slow
 def test_claims_that_survive_and_label_free_ones_that_break_are_caught(tree):
     fine = "evidence.claim('Income speaks of default', bool(link < -0.05))\nassert link < -0.05"
     free = "evidence.claim('Two thousand applicants', len(loans) == 2000{})"
@@ -132,6 +133,7 @@ def test_an_unseen_seed_that_breaks_a_claim_fails(tree):
     assert ": True" not in done.stdout
 
 
+@pytest.mark.slow
 def test_seeds_are_counted_and_added_to(tree):
     claims = "evidence.claim('Odd', SEED % 2 == 1)\nevidence.claim('Seven', SEED == 7)\nassert SEED > 7"
     add(tree, "10", claims, "evidence.claim('Always', SEED > 7)", "assert SEED % 20261 == 0")
@@ -171,7 +173,7 @@ def test_twenty_seeds_prove_more_than_one(tree):
     ("arguments", "words"),
     [
         (["proof", "--kind", "magic"], "There is no kind 'magic'; there are stand-ins, controls"),
-        (["proof", "--jobs", "many"], "'many' is neither a number"),
+        (["proof", "--jobs", "many"], "'many' is not a valid integer"),
         (["seeds"], "Missing argument"),
         (["seeds", "99"], "There is no notebook '99'"),
     ],
