@@ -86,6 +86,15 @@ def _run(plan, console, results: dict[str, dict], before: dict[str, dict] | None
         runner.execute(plan, tell, done)
 
 
+def _side_by_side(tasks, do, done, jobs: int) -> None:
+    from helpers.course import proofs
+
+    try:
+        proofs.side_by_side(tasks, do, done, jobs)
+    except KeyboardInterrupt:
+        raise click.Abort("Stopped. What had passed is kept; the same command goes on from there.") from None
+
+
 class _Jobs(click.ParamType):
     name = "N|auto"
 
@@ -451,9 +460,9 @@ def proof(numbers, kinds, budget, jobs, owed, listed) -> None:
     if unknown := set(kinds) - set(proofs.KINDS):
         raise click.UsageError(f"There is no kind {sorted(unknown)[0]!r}; there are {', '.join(proofs.KINDS)}.")
     notebooks = select(numbers)
-    jobs = runner.jobs_for(notebooks, jobs)
     every = proofs.everything(notebooks, kinds)
     todo = [one for one in every if not one.stands]
+    jobs = runner.jobs_for([one.notebook for one in todo], jobs)
     if listed or owed:
         for one in every if listed else todo:
             state = f"proven {one.date}" if one.stands else f"owed; last {one.date}" if one.date else "owed"
@@ -464,13 +473,12 @@ def proof(numbers, kinds, budget, jobs, owed, listed) -> None:
     click.echo(
         f"{len(todo)} of {len(every)} proofs owed; {len(chosen)} to do, about {spent / 60:.0f} min at {jobs} a time"
     )
-    failed, unavailable, left = [], {}, [one.seconds for one in chosen]
+    failed, left = [], [one.seconds for one in chosen]
 
     def done(outcome) -> None:
         one = outcome.proof
         left.remove(one.seconds)
         if outcome.unavailable:
-            unavailable[one.kind] = outcome.unavailable
             click.secho(f"– {one.title}: not proven, {outcome.unavailable}", fg="yellow")
             return
         if outcome.faults:
@@ -479,16 +487,18 @@ def proof(numbers, kinds, budget, jobs, owed, listed) -> None:
             for fault in outcome.faults:
                 click.secho(f"  {fault}", fg="red")
             return
-        proofs.keep(outcome)
-        rest = f"; {len(left)} left, about {sum(left) / jobs / 60:.0f} min" if left else ""
-        click.echo(f"✓ {one.title}: {outcome.seen} ({outcome.seconds:.0f} s{rest})")
+        note = "" if proofs.keep(outcome) else "; changed meanwhile, so still owed"
+        note += f"; {len(left)} left, about {sum(left) / jobs / 60:.0f} min" if left else ""
+        click.echo(f"✓ {one.title}: {outcome.seen} ({outcome.seconds:.0f} s{note})")
 
-    proofs.side_by_side(chosen, proofs.prove, done, jobs)
+    _side_by_side(chosen, proofs.prove, done, jobs)
     bare = [notebook.number for notebook in notebooks if not proofs.controls_of(notebook)]
     if bare and (not kinds or "controls" in kinds):
         click.echo(f"No wrong world yet (metadata.course.controls): {' '.join(bare)}")
-    still = [one.title for one in proofs.everything(notebooks, kinds) if not one.stands]
-    click.echo(f"Owed ({len(still)}): {', '.join(still)}" if still else "Nothing is owed.")
+    still = [one for one in proofs.everything(notebooks, kinds) if not one.stands]
+    click.echo(f"Owed: {len(still)}" if still else "Nothing is owed.")
+    for kind in dict.fromkeys(one.kind for one in still):
+        click.echo(f"  {kind:<9} {' '.join(sorted(one.notebook.number for one in still if one.kind == kind))}")
     if failed:
         raise CourseError(f"{len(failed)} of {len(chosen)} proofs failed: {', '.join(one.title for one in failed)}.")
 
@@ -515,15 +525,14 @@ def seeds(numbers, many, profile, jobs) -> None:
     jobs = runner.jobs_for([notebook for notebook, _ in todo], jobs)
     spent = sum(runner.seconds_of(notebook) for notebook, _ in todo) / jobs / 60
     click.echo(f"{len(todo)} runs to do" + (f", about {spent:.0f} min at {jobs} a time" if profile == "quick" else ""))
-    lost, left = [], len(todo)
+    lost, left = 0, len(todo)
 
     def done(ran) -> None:
-        nonlocal left
+        nonlocal left, lost
         (notebook, seed), result = ran
         left -= 1
         why = seeds.keep(notebook, profile, seed, result) or "; ".join(proofs.stopped(result))
-        if why:
-            lost.append((notebook, seed))
+        lost += bool(why)
         failed = result["claims"]["failed"]
         what = why or (f"{failed} claims fail" if failed else "every claim holds")
         click.secho(
@@ -531,7 +540,7 @@ def seeds(numbers, many, profile, jobs) -> None:
             fg="red" * bool(why) or None,
         )
 
-    proofs.side_by_side(todo, lambda task: (task, seeds.run(task[0], profile, task[1])), done, jobs)
+    _side_by_side(todo, lambda task: (task, seeds.run(task[0], profile, task[1])), done, jobs)
     bad = 0
     for notebook in notebooks:
         record = seeds.entry(notebook, profile)
@@ -541,7 +550,7 @@ def seeds(numbers, many, profile, jobs) -> None:
             seen = f"{held:>3} of {of}" if of else "unchecked"
             click.secho(f"{'✓' if good else '✗'} {seen}  {text}", fg=None if good else "red")
     if bad or lost:
-        raise CourseError(f"{bad} claims hold in fewer than 19 of 20 seeds; {len(lost)} runs came to no end.")
+        raise CourseError(f"{bad} claims hold in fewer than 19 of 20 seeds; {lost} runs came to no end.")
 
 
 def _unexpected(error: Exception) -> int:

@@ -8,6 +8,7 @@ last line is always the same: so Git can unite two branches line by line (merge=
 from __future__ import annotations
 
 import ast
+import contextlib
 import datetime
 import functools
 import hashlib
@@ -181,6 +182,7 @@ class Proof:
 def everything(notebooks: list[Notebook], kinds: Iterable[str] = ()) -> list[Proof]:
     """Every proof of these notebooks and kinds: what is owed and never proven first, then by age."""
     entries, found = read(), []
+    unmade = {kind for kind in OUTSIDE if kind != "browser" and not _environment(kind).exists()}
     for notebook in notebooks:
         state = base(notebook)
         for kind in kinds or KINDS:
@@ -189,7 +191,8 @@ def everything(notebooks: list[Notebook], kinds: Iterable[str] = ()) -> list[Pro
             today, entry = key(notebook, kind, of=state), entries.get(f"{notebook.number} {kind}", {})
             times = len(controls_of(notebook)) if kind == "controls" else 1
             seconds = entry.get("seconds") or times * runner.seconds_of(notebook)
-            if kind in OUTSIDE and kind != "browser" and not _environment(kind).exists():
+            if kind in unmade:  # once
+                unmade.remove(kind)
                 seconds += SETUP_SECONDS
             found.append(Proof(notebook, kind, today, seconds, entry.get("date", ""), entry.get("key") == today))
     order = list(KINDS)
@@ -280,6 +283,8 @@ def judge_controls(worlds: dict[str, dict]) -> list[str]:
     for claim in dict.fromkeys(claim for claims in found.values() for claim in claims if not claim.startswith(ASSERT)):
         states = {name: claims[claim] for name, claims in found.items() if claim in claims}
         broken = [name for name, state in states.items() if state["status"] == "failed"]
+        if all(state["status"] == "skipped" for state in states.values()):
+            continue
         if any(state["label_free"] for state in states.values()):
             if broken:
                 faults.append(f"marked label_free, but world {broken[0]!r} breaks it: {claim}")
@@ -414,20 +419,19 @@ def side_by_side(tasks: list, do: Callable, done: Callable, jobs: int) -> None:
         threading.Thread(target=work, daemon=True).start()
     for _ in tasks:
         while True:
-            try:
+            with contextlib.suppress(queue.Empty):
                 result, error = results.get(timeout=0.2)  # short, so that Windows sees Ctrl-C
                 break
-            except queue.Empty:
-                continue
         if error:
             raise error
         done(result)
 
 
-def keep(outcome: Outcome) -> None:
-    """Write what has passed, unless the notebook was changed meanwhile."""
+def keep(outcome: Outcome) -> bool:
+    """Write what has passed, unless something was changed meanwhile; returns whether it did."""
     proof = outcome.proof
     if key(Notebook.read(proof.notebook.path), proof.kind) != proof.key:
-        return
+        return False
     entry = {"key": proof.key, "date": datetime.date.today().isoformat(), "seconds": outcome.seconds}
     write({proof.title: entry | {"seen": outcome.seen}})
+    return True
