@@ -86,6 +86,15 @@ def _run(plan, console, results: dict[str, dict], before: dict[str, dict] | None
         runner.execute(plan, tell, done)
 
 
+def _side_by_side(tasks, do, done, jobs: int) -> None:
+    from helpers.course import proofs
+
+    try:
+        proofs.side_by_side(tasks, do, done, jobs)
+    except KeyboardInterrupt:
+        raise click.Abort("Stopped. What had passed is kept; the same command goes on from there.") from None
+
+
 class _Jobs(click.ParamType):
     name = "N|auto"
 
@@ -430,6 +439,118 @@ def student(numbers, out) -> None:
             click.secho(
                 f"kept  {report.short(path)}: it holds somebody's work; rename it to get a new copy", fg="yellow"
             )
+
+
+@course.command()
+@click.argument("numbers", nargs=-1)
+@click.option("--kind", "kinds", multiple=True, metavar="KIND", help="Only this kind; may be given several times.")
+@click.option("--budget", type=click.FloatRange(0), metavar="MIN", help="As many as fit into so many minutes.")
+@click.option("--jobs", type=_Jobs(), default="auto", show_default=True, help="Notebooks at a time.")
+@click.option("--owed", is_flag=True, help="Run nothing; show what is owed.")
+@click.option("--list", "listed", is_flag=True, help="Run nothing; show every proof and its date.")
+def proof(numbers, kinds, budget, jobs, owed, listed) -> None:
+    """Prove again what has changed: wrong worlds, stand-ins, another seed, other backends, Colab, browser.
+
+    What has passed stands in results/proofs.json until code, helpers, data or lock change. Each proof is written as
+    soon as it has passed: after Ctrl-C the same command goes on. Exit code 1 when one fails.
+    """
+    from helpers.course import proofs, runner
+    from helpers.notebooks import select
+
+    if unknown := set(kinds) - set(proofs.KINDS):
+        raise click.UsageError(f"There is no kind {sorted(unknown)[0]!r}; there are {', '.join(proofs.KINDS)}.")
+    notebooks = select(numbers)
+    every = proofs.everything(notebooks, kinds)
+    todo = [one for one in every if not one.stands]
+    jobs = runner.jobs_for([one.notebook for one in todo], jobs)
+    if listed or owed:
+        for one in every if listed else todo:
+            state = f"proven {one.date}" if one.stands else f"owed; last {one.date}" if one.date else "owed"
+            click.echo(f"{one.title:<13} {state}, about {one.seconds:.0f} s")
+        return
+    chosen = todo if budget is None else proofs.affordable(todo, budget, jobs)
+    spent = sum(one.seconds for one in chosen) / min(jobs, max(1, len(chosen)))
+    click.echo(
+        f"{len(todo)} of {len(every)} proofs owed; {len(chosen)} to do, about {spent / 60:.0f} min at {jobs} a time"
+    )
+    failed, left = [], [one.seconds for one in chosen]
+
+    def done(outcome) -> None:
+        one = outcome.proof
+        left.remove(one.seconds)
+        if outcome.unavailable:
+            click.secho(f"– {one.title}: not proven, {outcome.unavailable}", fg="yellow")
+            return
+        if outcome.faults:
+            failed.append(one)
+            click.secho(f"✗ {one.notebook.path.name} {proofs.KINDS[one.kind]}:", fg="red")
+            for fault in outcome.faults:
+                click.secho(f"  {fault}", fg="red")
+            return
+        note = "" if proofs.keep(outcome) else "; changed meanwhile, so still owed"
+        note += f"; {len(left)} left, about {sum(left) / jobs / 60:.0f} min" if left else ""
+        click.echo(f"✓ {one.title}: {outcome.seen} ({outcome.seconds:.0f} s{note})")
+
+    _side_by_side(chosen, proofs.prove, done, jobs)
+    bare = [notebook.number for notebook in notebooks if not proofs.controls_of(notebook)]
+    if bare and (not kinds or "controls" in kinds):
+        click.echo(f"No wrong world yet (metadata.course.controls): {' '.join(bare)}")
+    still = [one for one in proofs.everything(notebooks, kinds) if not one.stands]
+    click.echo(f"Owed: {len(still)}" if still else "Nothing is owed.")
+    for kind in dict.fromkeys(one.kind for one in still):
+        click.echo(f"  {kind:<9} {' '.join(sorted(one.notebook.number for one in still if one.kind == kind))}")
+    if failed:
+        raise CourseError(f"{len(failed)} of {len(chosen)} proofs failed: {', '.join(one.title for one in failed)}.")
+
+
+@course.command()
+@click.argument("numbers", nargs=-1, required=True)
+@click.option("--seeds", "many", type=click.IntRange(1), default=20, show_default=True, help="Runs of each notebook.")
+@click.option("--profile", type=click.Choice(["quick", "full"]), default="quick", show_default=True)
+@click.option("--jobs", type=_Jobs(), default="auto", show_default=True, help="Notebooks at a time.")
+def seeds(numbers, many, profile, jobs) -> None:
+    """Run notebooks under seeds that nobody tuned to, and count in how many each claim holds.
+
+    Exit code 1 when a claim holds in fewer than 19 of 20. Counts stand in results/seeds.json until code, helpers, data
+    or lock change; after Ctrl-C the same command goes on.
+    """
+    from helpers.course import proofs, runner, seeds
+    from helpers.notebooks import select
+
+    notebooks = select(numbers)
+    todo = []
+    for notebook in notebooks:
+        had = seeds.entry(notebook, profile)["runs"]
+        todo += [(notebook, seed) for seed in seeds.seeds(many) if str(seed) not in had]
+    jobs = runner.jobs_for([notebook for notebook, _ in todo], jobs)
+    spent = sum(runner.seconds_of(notebook) for notebook, _ in todo) / jobs / 60
+    click.echo(f"{len(todo)} runs to do" + (f", about {spent:.0f} min at {jobs} a time" if profile == "quick" else ""))
+    lost, left = 0, len(todo)
+
+    def done(ran) -> None:
+        nonlocal left, lost
+        (notebook, seed), result = ran
+        left -= 1
+        why = seeds.keep(notebook, profile, seed, result) or "; ".join(proofs.stopped(result))
+        lost += bool(why)
+        failed = result["claims"]["failed"]
+        what = why or (f"{failed} claims fail" if failed else "every claim holds")
+        click.secho(
+            f"{notebook.number} seed {seed}: {what} ({result['seconds']:.0f} s; {left} left)",
+            fg="red" * bool(why) or None,
+        )
+
+    _side_by_side(todo, lambda task: (task, seeds.run(task[0], profile, task[1])), done, jobs)
+    bad = 0
+    for notebook in notebooks:
+        record = seeds.entry(notebook, profile)
+        click.echo(f"\n{notebook.label}: {len(record['runs'])} seeds")
+        for text, held, of, good in seeds.count(record):
+            bad += not good
+            seen = f"{held:>3} of {of}" if of else "unchecked"
+            click.secho(f"{'✓' if good else '✗'} {seen}  {text}", fg=None if good else "red")
+    if bad or lost:
+        raise CourseError(f"{bad} claims hold in fewer than 19 of 20 seeds; {lost} runs came to no end.")
 
 
 def _unexpected(error: Exception) -> int:

@@ -216,7 +216,8 @@ def _attend(notebook: Notebook, plan: Plan, paths: dict[str, Path], tell: Callab
 
 def _account(lines: list[dict]) -> dict:
     """What the records of a run say, as parts of its result."""
-    claims = [{"text": line["text"], "status": line["status"]} for line in lines if line["kind"] == "claim"]
+    fields = {"text": "", "status": "", "label_free": False}
+    claims = [{k: line.get(k, v) for k, v in fields.items()} for line in lines if line["kind"] == "claim"]
     session = next((line for line in lines if line["kind"] == "session"), {})
     data, origins = {}, {}
     for line in lines:
