@@ -26,6 +26,13 @@ DEFAULT_BACKEND = "tensorflow"
 SEED = 7
 QUICK_CELL_TIMEOUT = 600
 USUAL_SECONDS, USUAL_MB = 45, 1300  # of a notebook that has no stamp yet
+# What makes this processor compute like a plainer one, with other last digits: other kernels, one thread.
+OTHER_PROCESSOR = {
+    "TF_ENABLE_ONEDNN_OPTS": "0",
+    "TF_NUM_INTRAOP_THREADS": "1",
+    "OPENBLAS_CORETYPE": "Nehalem",
+    "NPY_DISABLE_CPU_FEATURES": "X86_V3 X86_V4",
+}
 MOST_LOG = 10_000_000  # bytes that a log may hold
 ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 STATUSES = ("ok", "failed", "killed", "interrupted")
@@ -379,15 +386,20 @@ def read_report(out: Path) -> dict:
     """The last report in a folder ({} where there is none, or none that can be read)."""
     try:
         report = json.loads((out / "report.json").read_text(encoding="utf-8"))
-        return report if isinstance(report.get("results"), list) else {}
-    except (OSError, ValueError, AttributeError):
+        return report if isinstance(report["results"], list) and isinstance(report.get("earlier", []), list) else {}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}
 
 
 def known(report: dict) -> dict[str, dict]:
     """The last result of every notebook that a report knows, by number; what is not of a result's form is left out."""
     results = [*report.get("earlier", []), *report.get("results", [])]
-    return {r["number"]: r for r in results if _fits(r, RESULT) and r["status"] in STATUSES}
+    return {result["number"]: result for result in results if is_result(result)}
+
+
+def is_result(what: object) -> bool:
+    """Whether something in a report is of the form of a result."""
+    return _fits(what, RESULT) and what["status"] in STATUSES
 
 
 def is_done(result: dict | None, notebook: Notebook, plan: Plan) -> bool:
