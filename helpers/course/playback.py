@@ -25,6 +25,7 @@ from helpers.errors import CourseError
 from helpers.notebooks import Notebook, root, tags
 
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
+SANITISE = Path(__file__).parents[2] / "tests" / "notebooks" / "sanitise.cfg"
 LEFT_OUT = pytest.StashKey[list]()
 
 
@@ -166,8 +167,8 @@ class _Failures:
 def differing(notebooks: list[Notebook], executed: Path) -> list[tuple[Notebook, list[int]]]:
     """The notebooks whose outputs in a folder of executed copies differ, and in which code cells (counted from 0)."""
     found, paths = _Failures(), [str(notebook.path) for notebook in notebooks]
-    options = ["-c", os.devnull, "--rootdir", str(executed), "-p", "no:cacheprovider", "--executed", str(executed)]
-    options += ["-p", "helpers.course.playback", "--nbval-sanitize-with", str(root() / "tests/notebooks/sanitise.cfg")]
+    options = ["-c", os.devnull, "--rootdir", str(root()), "-p", "no:cacheprovider", "--executed", str(executed)]
+    options += ["-p", "helpers.course.playback", "--nbval-sanitize-with", str(SANITISE)]
     with contextlib.redirect_stdout(io.StringIO()) as said:
         code = pytest.main([*options, *paths], plugins=[found]) if paths else 0
     if code not in (0, 1):

@@ -260,23 +260,21 @@ def _objection(notebook: Notebook, plan: Plan, result: dict, lines: list[dict]) 
         if line["kind"] == "exercise" and line["why"]:
             message = f"wrong answer {line['wrong']} {line['why']}"
             return {"name": "Exercise", "message": message, "cell": line["cell"]}
-    if plan.is_stamped(notebook) or plan.stamping:
-        from helpers.course import hygiene
+    if not (plan.is_stamped(notebook) or plan.stamping) or not set(result["origins"].values()) <= {"real", "sample"}:
+        return {}
+    from helpers.course import hygiene
 
-        raw = json.loads(Path(result["output"]).read_text(encoding="utf-8"))
-        for cell, what, mend, *warning in hygiene._outputs(Notebook(notebook.path, with_outputs(notebook, raw))):
-            if not warning:
-                return {"name": "Output", "message": f"{what} ({mend})", "cell": cell}
-    if plan.is_stamped(notebook) and not plan.stamping and set(result["origins"].values()) <= {"real", "sample"}:
-        then, stamp = result["claims"], notebook.stamp
-        if then != stamp["claims"]:
-            message = f"{then} in this run, {stamp['claims']} in the stamp"
-        elif stamp.get("claims_sha256", claims_hash(result)) != claims_hash(result):
-            message = "other words than when the notebook was stamped, or another order"
-        else:
-            return {}
-        return {"name": "Claims", "message": f"{message}; type `course refresh {notebook.number}`", "cell": None}
-    return {}
+    raw = json.loads(Path(result["output"]).read_text(encoding="utf-8"))
+    for cell, what, mend, *warning in hygiene._outputs(Notebook(notebook.path, with_outputs(notebook, raw))):
+        if not warning:
+            return {"name": "Output", "message": f"{what} ({mend})", "cell": cell}
+    now, then = result["claims"], notebook.stamp.get("claims")
+    if plan.stamping or (
+        now == then and notebook.stamp.get("claims_sha256", claims_hash(result)) == claims_hash(result)
+    ):
+        return {}
+    why = f"{now} in this run, {then} in the stamp" if now != then else "other words or another order than in the stamp"
+    return {"name": "Claims", "message": f"{why}; if that is meant: course refresh {notebook.number}", "cell": None}
 
 
 def claims_hash(result: dict) -> str:
@@ -295,11 +293,14 @@ def run_one(notebook: Notebook, plan: Plan, tell: Callable[[Notebook, dict], Non
     began = time.monotonic()
     end = _attend(notebook, plan, paths, tell)
     seconds = time.monotonic() - began - end["exercises"]
-    with contextlib.suppress(FileNotFoundError):
-        os.replace(paths["copy"], output)
     lines, odd = _lines(paths["records"])
     paths["records"].unlink(missing_ok=True)
     notes = [f"{odd} odd lines of its record were left out"] * bool(odd)
+    if os.path.lexists(output):
+        notes.append(f"{output} was written by somebody else meanwhile and stays; the copy is {paths['copy']}")
+        output = paths["copy"]
+    elif paths["copy"].exists():
+        os.replace(paths["copy"], output)
     if end["printed"] > MOST_LOG:
         notes.append(
             f"it printed {end['printed'] / 1e6:.0f} MB; what came after the first {MOST_LOG / 1e6:.0f} was dropped"

@@ -34,7 +34,7 @@ def test_a_run_is_judged_without_another(tree, monkeypatch):
 
     done, lines = judge(tree, "--executed", "build/proof")
     assert done.returncode == 0, done.stdout
-    assert lines[-1].startswith("5 passed")
+    assert "5 passed" in lines[-1]
 
     change(path, '"2"', '"3"')
     done, lines = judge(tree, "--executed", "build/proof")
