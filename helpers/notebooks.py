@@ -204,8 +204,14 @@ def notebooks_dir() -> Path:
 
 
 def select(wanted: tuple[str, ...] | list[str] = ()) -> list[Notebook]:
-    """The notebooks of these numbers (all when none is given), in order; raises CourseError for an unknown one."""
-    found = {path.name[:2]: path for path in sorted(notebooks_dir().glob("*.ipynb")) if FILE_NAME.fullmatch(path.name)}
+    """The notebooks of these numbers (all when none is given), in order.
+
+    Raises CourseError for an unknown one, and when two have the same number.
+    """
+    found = {}
+    for path in sorted(notebooks_dir().glob("*.ipynb")):
+        if FILE_NAME.fullmatch(path.name) and (other := found.setdefault(path.name[:2], path)) != path:
+            raise CourseError(f"{other.name} and {path.name} have the same number: renumber one of them.")
     numbers = []
     for word in wanted:
         match = re.match(r"(\d{1,2})(?=_|$)", Path(word).name)

@@ -165,7 +165,10 @@ def _run_and_report(plan, jobs: int | str, resume: bool) -> dict:
     from helpers.course import report, runner
 
     console, began = _console(), time.monotonic()
-    before = runner.known(runner.read_report(plan.out))
+    last = runner.read_report(plan.out)
+    before = runner.known(last)
+    if odd := sum(not runner.is_result(result) for result in last.get("results", [])):
+        console.print(f"{odd} results in report.json cannot be read and are left out", soft_wrap=True)
     chosen, kept = plan.notebooks, {}
     if resume:
         kept = {nb.number: before[nb.number] for nb in chosen if runner.is_done(before.get(nb.number), nb, plan)}
@@ -197,10 +200,13 @@ def _run_and_report(plan, jobs: int | str, resume: bool) -> dict:
 @course.command()
 @click.argument("numbers", nargs=-1)
 @click.option("--jobs", type=_Jobs(), default=1, show_default=True, help="Notebooks at a time, or auto.")
-def refresh(numbers, jobs) -> None:
+@click.option("--tag-varying", is_flag=True, help="Run again as another processor computes; tag what differs.")
+def refresh(numbers, jobs, tag_varying) -> None:
     """Run notebooks at the quick profile and store outputs and stamp in place; without NUMBERS all of them.
 
-    A file is replaced only when the whole notebook has passed on real data, on the default backend.
+    A file is replaced only when the whole notebook has passed on real data, on the default backend. With --tag-varying
+    each is then run once more with other arithmetic kernels and one thread, and the cells whose outputs differ get the
+    tag `nbval-ignore-output`, so that they are not compared on another machine. A claim that differs is an error.
     """
     from helpers.course import folder, report, runner
     from helpers.notebooks import root, select
@@ -216,6 +222,10 @@ def refresh(numbers, jobs) -> None:
     with folder.hold(plan.out, plan.notebooks):
         _run(plan, console, results)
         refused = _stamp(plan.notebooks, results, console)
+        if tag_varying:
+            refused += _tag_varying(
+                [nb for nb in plan.notebooks if results[nb.number]["status"] == "ok"], plan, console
+            )
     for message in refused:
         click.secho(message, fg="red", err=True)
     failed = report.print_errors(console, results.values())
@@ -241,6 +251,29 @@ def _stamp(notebooks, results: dict[str, dict], console) -> list[str]:
         else:
             write_atomically(notebook.path, runner.stamped(notebook, result))
             console.print(f"stamped  {report.short(notebook.path)}", soft_wrap=True)
+    return refused
+
+
+def _tag_varying(notebooks, plan, console) -> list[str]:
+    """Tag the cells whose outputs another processor may change; returns what must not differ and does."""
+    from helpers.course import playback, report, runner
+    from helpers.notebooks import Notebook, dumps, tags, write_atomically
+
+    notebooks, refused, results = [Notebook.read(notebook.path) for notebook in notebooks], [], {}
+    other = runner.Plan(notebooks, plan.out / "other", jobs=plan.jobs, timeout=plan.timeout, env=runner.OTHER_PROCESSOR)
+    _run(other, console, results, {})
+    failed = {number for number, result in results.items() if result["status"] != "ok"}
+    refused += [f"{number} fails on another processor: {results[number]['error']['cause']}" for number in failed]
+    notebooks = [notebook for notebook in notebooks if notebook.number not in failed]
+    for notebook, places in playback.differing(notebooks, other.out):
+        code = [cell for cell in notebook.cells if cell["cell_type"] == "code"]
+        for cell in (code[place] for place in places):
+            if "claims" in tags(cell):
+                refused.append(f"{notebook.label}: a claims cell prints something else on another processor.")
+            else:
+                cell["metadata"]["tags"] = [*tags(cell), "nbval-ignore-output"]
+        write_atomically(notebook.path, dumps(notebook.raw))
+        console.print(f"tagged  {report.short(notebook.path)}: {len(places)} cells", soft_wrap=True)
     return refused
 
 

@@ -26,6 +26,13 @@ DEFAULT_BACKEND = "tensorflow"
 SEED = 7
 QUICK_CELL_TIMEOUT = 600
 USUAL_SECONDS, USUAL_MB = 45, 1300  # of a notebook that has no stamp yet
+# What makes this processor compute like a plainer one, with other last digits: other kernels, one thread.
+OTHER_PROCESSOR = {
+    "TF_ENABLE_ONEDNN_OPTS": "0",
+    "TF_NUM_INTRAOP_THREADS": "1",
+    "OPENBLAS_CORETYPE": "Nehalem",
+    "NPY_DISABLE_CPU_FEATURES": "X86_V3 X86_V4",
+}
 MOST_LOG = 10_000_000  # bytes that a log may hold
 ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 STATUSES = ("ok", "failed", "killed", "interrupted")
@@ -254,23 +261,21 @@ def _objection(notebook: Notebook, plan: Plan, result: dict, lines: list[dict]) 
         if line["kind"] == "exercise" and line["why"]:
             message = f"wrong answer {line['wrong']} {line['why']}"
             return {"name": "Exercise", "message": message, "cell": line["cell"]}
-    if plan.is_stamped(notebook) or plan.stamping:
-        from helpers.course import hygiene
+    if not (plan.is_stamped(notebook) or plan.stamping) or not set(result["origins"].values()) <= {"real", "sample"}:
+        return {}
+    from helpers.course import hygiene
 
-        raw = json.loads(Path(result["output"]).read_text(encoding="utf-8"))
-        for cell, what, mend, *warning in hygiene._outputs(Notebook(notebook.path, with_outputs(notebook, raw))):
-            if not warning:
-                return {"name": "Output", "message": f"{what} ({mend})", "cell": cell}
-    if plan.is_stamped(notebook) and not plan.stamping and set(result["origins"].values()) <= {"real", "sample"}:
-        then, stamp = result["claims"], notebook.stamp
-        if then != stamp["claims"]:
-            message = f"{then} in this run, {stamp['claims']} in the stamp"
-        elif stamp.get("claims_sha256", claims_hash(result)) != claims_hash(result):
-            message = "other words than when the notebook was stamped, or another order"
-        else:
-            return {}
-        return {"name": "Claims", "message": f"{message}; type `course refresh {notebook.number}`", "cell": None}
-    return {}
+    raw = json.loads(Path(result["output"]).read_text(encoding="utf-8"))
+    for cell, what, mend, *warning in hygiene._outputs(Notebook(notebook.path, with_outputs(notebook, raw))):
+        if not warning:
+            return {"name": "Output", "message": f"{what} ({mend})", "cell": cell}
+    now, then = result["claims"], notebook.stamp.get("claims")
+    if plan.stamping or (
+        now == then and notebook.stamp.get("claims_sha256", claims_hash(result)) == claims_hash(result)
+    ):
+        return {}
+    why = f"{now} in this run, {then} in the stamp" if now != then else "other words or another order than in the stamp"
+    return {"name": "Claims", "message": f"{why}; if that is meant: course refresh {notebook.number}", "cell": None}
 
 
 def claims_hash(result: dict) -> str:
@@ -289,11 +294,14 @@ def run_one(notebook: Notebook, plan: Plan, tell: Callable[[Notebook, dict], Non
     began = time.monotonic()
     end = _attend(notebook, plan, paths, tell)
     seconds = time.monotonic() - began - end["exercises"]
-    with contextlib.suppress(FileNotFoundError):
-        os.replace(paths["copy"], output)
     lines, odd = _lines(paths["records"])
     paths["records"].unlink(missing_ok=True)
     notes = [f"{odd} odd lines of its record were left out"] * bool(odd)
+    if os.path.lexists(output):
+        notes.append(f"{output} was written by somebody else meanwhile and stays; the copy is {paths['copy']}")
+        output = paths["copy"]
+    elif paths["copy"].exists():
+        os.replace(paths["copy"], output)
     if end["printed"] > MOST_LOG:
         notes.append(
             f"it printed {end['printed'] / 1e6:.0f} MB; what came after the first {MOST_LOG / 1e6:.0f} was dropped"
@@ -380,15 +388,20 @@ def read_report(out: Path) -> dict:
     """The last report in a folder ({} where there is none, or none that can be read)."""
     try:
         report = json.loads((out / "report.json").read_text(encoding="utf-8"))
-        return report if isinstance(report.get("results"), list) else {}
-    except (OSError, ValueError, AttributeError):
+        return report if isinstance(report["results"], list) and isinstance(report.get("earlier", []), list) else {}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}
 
 
 def known(report: dict) -> dict[str, dict]:
     """The last result of every notebook that a report knows, by number; what is not of a result's form is left out."""
     results = [*report.get("earlier", []), *report.get("results", [])]
-    return {r["number"]: r for r in results if _fits(r, RESULT) and r["status"] in STATUSES}
+    return {result["number"]: result for result in results if is_result(result)}
+
+
+def is_result(what: object) -> bool:
+    """Whether something in a report is of the form of a result."""
+    return _fits(what, RESULT) and what["status"] in STATUSES
 
 
 def is_done(result: dict | None, notebook: Notebook, plan: Plan) -> bool:

@@ -158,7 +158,19 @@ class _Engine(NBClientEngine):
         client.report = cls.report
         cls.report.injected = [index for index, cell in enumerate(nb_man.nb.cells) if INJECTED in tags(cell)]
         cls.report.send("start", cells=len(nb_man.nb.cells))
-        return client.execute()
+        save, saved = nb_man.save, 0.0
+
+        def save_now_and_then(**kwargs) -> None:
+            nonlocal saved
+            if time.monotonic() > saved + 2:  # papermill's twice a cell take a second or two of a run
+                save(**kwargs)
+                saved = time.monotonic()
+
+        nb_man.save = save_now_and_then
+        try:
+            return client.execute()
+        finally:
+            nb_man.save = save
 
 
 def end_descendants() -> None:

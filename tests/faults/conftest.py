@@ -153,3 +153,13 @@ def offline(monkeypatch, tmp_path) -> Path:
     monkeypatch.setenv("COURSE_DATA_DIR", str(cache))
     monkeypatch.setenv("COURSE_PROGRESS", "off")
     return cache
+
+
+@pytest.fixture
+def tree(tmp_path, monkeypatch) -> Path:
+    """A course of no notebooks yet: see toys.add."""
+    monkeypatch.setenv("COURSE_ROOT", str(tmp_path))
+    monkeypatch.delenv("KERAS_BACKEND", raising=False)
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "pyproject.toml").write_text('[tool.course]\nrepository = "ada/course"\nbranch = "main"\n')
+    return tmp_path
