@@ -350,7 +350,7 @@ def check(numbers) -> None:
 @click.option("--branch", help="The branch that the badges open.")
 @click.option("--check", "check_only", is_flag=True, help="Change nothing; exit code 1 when something differs.")
 def badges(repository, branch, check_only) -> None:
-    """Write the public address into pyproject.toml, all badges and set-up cells. Stamps stay valid."""
+    """Write what nobody types by hand: badges, set-up cells, the README's map and times. Stamps stay valid."""
     from helpers.course import badges, report
 
     if check_only and (repository or branch):
@@ -360,9 +360,9 @@ def badges(repository, branch, check_only) -> None:
     for path in changed:
         click.echo(f"{'differs' if check_only else 'rewrote'} {report.short(path)}")
     if not changed:
-        click.echo("All badges and set-up cells agree with pyproject.toml.")
+        click.echo("Badges, set-up cells and README agree with pyproject.toml and the notebooks.")
     elif check_only:
-        raise CourseError(f"{len(changed)} files do not agree with pyproject.toml: type `course badges`.")
+        raise CourseError(f"{len(changed)} files are not as `course badges` would write them: type `course badges`.")
 
 
 @course.group()
