@@ -5,7 +5,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	"$$p" -c 'import sys; sys.exit(not (3, 11, 5) <= sys.version_info[:3] < (3, 14))' 2>/dev/null && echo "$$p" && break; done)
 BIN := .venv/bin
 BACKEND ?= jax
-# Real data without a network: a folder beside the checkout with the layout that data/catalogue.toml names.
+# Real data without a network: a folder beside the checkout with the layout that data/sets names.
 COURSE_DATA_MIRROR ?= $(wildcard $(abspath ../shared/data))
 export COURSE_DATA_MIRROR
 PROOF := build/proof
