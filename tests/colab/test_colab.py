@@ -68,7 +68,7 @@ def make(folder):
     assert Path(done.stdout.splitlines()[-1]) == (folder / "content/course/notebooks").resolve()
     after = versions()
     assert {name: after[name] for name in before} == before, "the set-up cell replaced a package of Colab's"
-    assert {"arch", "pooch", "papermill"} <= set(after)
+    assert {"arch", "papermill"} <= set(after)
     again = run_setup(folder)
     assert again.returncode == 0 and again.stdout == "", "a second run has nothing to do"
 
