@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 import time
@@ -160,35 +161,36 @@ def _fit_in_graph(keras: Any, model: Any, data: tuple, batch_size: int, seed: in
         array = np.asarray(part)
         return tf.convert_to_tensor(array, keras.config.floatx() if array.dtype.kind == "f" else None)
 
-    tensors = tf.nest.map_structure(tensor, data)
-    rows, chunk = len(data[1]), CALL * batch_size
-
-    def shuffled(epoch: Any) -> Any:
-        order = tf.random.experimental.stateless_shuffle(tf.range(rows), seed=[seed, epoch])
-        return tf.data.Dataset.range(0, rows, chunk).map(lambda first: order[first : first + chunk])
-
-    orders = tf.data.Dataset.range(settings["epochs"]).flat_map(shuffled)
     model.make_train_function()
     own = model.train_function
     if not hasattr(own, "in_graph"):  # kept on Keras' function, which compile drops: the next fit need not trace again
-        step = tf.function(model.train_step, reduce_retracing=True, jit_compile=model.jit_compile)
+        step = tf.function(model.train_step, jit_compile=True) if model.jit_compile else model.train_step
 
-        @tf.function(reduce_retracing=True)
+        @tf.function
         def in_graph(tensors: Any, order: Any, batch_size: Any) -> Any:
-            def batch(first: Any) -> Any:
-                part = order[first : first + batch_size]
-                return tf.nest.map_structure(lambda tensor: tf.gather(tensor, part), tensors)
-
-            last = (tf.size(order) - 1) // batch_size * batch_size
-            for first in tf.range(0, last, batch_size):
-                step(batch(first))
-            return step(batch(last))
+            for first in tf.range(0, tf.size(order), batch_size):
+                gather = functools.partial(tf.gather, indices=order[first : first + batch_size])
+                step(tf.nest.map_structure(gather, tensors))
+            return model.get_metrics_result()
 
         own.in_graph = in_graph
-    size = tf.constant(batch_size)
-    model.train_function = lambda iterator: own.in_graph(tensors, next(iterator), size)
+    tensors = tf.nest.map_structure(tensor, data)
+    any_rows = tf.nest.map_structure(lambda array: tf.TensorSpec([None, *array.shape[1:]], array.dtype), tensors)
+    run = own.in_graph.get_concrete_function(any_rows, tf.TensorSpec([None], tf.int32), tf.TensorSpec([], tf.int32))
+    rows, chunk = len(data[1]), CALL * batch_size
+    size, calls, order = tf.constant(batch_size), -(-rows // chunk), None
+
+    def train(iterator: Any) -> Any:
+        nonlocal order
+        epoch, call = divmod(int(next(iterator)), calls)
+        if call == 0:
+            order = tf.random.experimental.stateless_shuffle(tf.range(rows), seed=[seed, epoch])
+        return run(tensors, order[call * chunk : (call + 1) * chunk], size)
+
+    model.train_function = train
     try:
-        return model.fit(orders, steps_per_epoch=-(-rows // chunk), shuffle=False, **settings)
+        numbers = tf.data.Dataset.range(settings["epochs"] * calls)  # one iterator for the whole fit: steps are named
+        return model.fit(numbers, steps_per_epoch=calls, shuffle=False, **settings)
     finally:
         model.train_function = own
 
