@@ -9,6 +9,8 @@ BACKEND ?= jax
 COURSE_DATA_MIRROR ?= $(wildcard $(abspath ../shared/data))
 export COURSE_DATA_MIRROR
 PROOF := build/proof
+# What `make test` spends on proofs that a change has made necessary again; `make proof` makes all.
+PROOF_MINUTES ?= 5
 JUDGE := $(BIN)/pytest -p helpers.course.playback -p no:cacheprovider -o testpaths= --tb=no --no-header \
 	--nbval-sanitize-with tests/notebooks/sanitise.cfg
 
@@ -22,7 +24,7 @@ full: setup
 
 # The last lines name what failed, notebook, cell and cause, and what is still owed.
 test: test-quick test-notebooks
-	@! $(BIN)/course proof --help >/dev/null 2>&1 || $(BIN)/course proof --owed
+	@$(BIN)/course proof --budget $(PROOF_MINUTES)
 
 test-quick: setup
 	@$(BIN)/ruff check

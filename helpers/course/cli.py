@@ -110,12 +110,16 @@ def _announce(console, notebooks, jobs: int) -> None:
 
     if len(notebooks) < 2 or not any(nb.stamp for nb in notebooks):
         return
-    seconds, planned = runner.expected_seconds(notebooks, jobs), sum(count for _, count in PARTS.values())
+    minutes, planned = runner.expected_seconds(notebooks, jobs) / 60, sum(count for _, count in PARTS.values())
+    whole = minutes * planned / len(notebooks)
     console.print(
-        f"{len(notebooks)} notebooks, {jobs} at a time, about {seconds / 60:.0f} minutes by their stamps "
-        f"({planned} like them: {seconds / 60 * planned / len(notebooks):.0f})",
+        f"{len(notebooks)} notebooks, {jobs} at a time, about {minutes:.0f} minutes by their stamps; "
+        f"{planned} like them would take {whole:.0f}",
+        style="yellow" if whole > 60 else None,
         soft_wrap=True,
     )
+    if whole > 60:
+        console.print("! That is over an hour: shorten the slowest (`course list`).", style="yellow", markup=False)
 
 
 @course.command()

@@ -240,7 +240,6 @@ def _account(lines: list[dict]) -> dict:
         "metrics": [{k: v for k, v in line.items() if k != "kind"} for line in lines if line["kind"] == "metric"],
         "device": session.get("device", ""),
         "versions": session.get("versions", {}),
-        "exercises": len({line["cell"] for line in lines if line["kind"] == "exercise"}),
     }
 
 
