@@ -1,13 +1,16 @@
-"""Notebook 20: its feature functions see no future, and its targets are the next day's."""
+"""Notebook 20: its features see no future, its targets are the next day's, its days known before a year end there."""
 
 import json
+from collections import namedtuple
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
-from helpers import audit, worlds
+from helpers import audit, windows, worlds
+from helpers.metrics import forecast
 
 NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "20_stock_price_prediction.ipynb"
 
@@ -15,11 +18,10 @@ NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "20_stock_price_prediction.
 @pytest.fixture(scope="module")
 def lesson():
     """The functions of the notebook's own cells, found by their tag."""
-    names = {"np": np, "pd": pd}
+    names = {"np": np, "pd": pd, "namedtuple": namedtuple, "windows": windows, "stats": stats, "forecast": forecast}
     for cell in json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]:
         if "features" in cell["metadata"].get("tags", []):
-            source = "".join(cell["source"])
-            exec(source.partition("\ndef prepare_stock")[0], names)
+            exec("".join(cell["source"]), names)
     return names
 
 
@@ -30,15 +32,13 @@ def market():
     return frame.assign(vix=np.exp(3 + 0.2 * rng.standard_normal(400)))
 
 
-@pytest.mark.parametrize("name", ["features", "stock_features"])
-def test_features_see_no_future(lesson, market, name):
-    audit.assert_no_lookahead(lesson[name], market)
+def test_features_see_no_future(lesson, market):
+    audit.assert_no_lookahead(lesson["features"], market)
 
 
-@pytest.mark.parametrize("name", ["features", "stock_features"])
-def test_a_shift_of_one_day_would_be_caught(lesson, market, name):
+def test_a_shift_of_one_day_would_be_caught(lesson, market):
     with pytest.raises(audit.LeakError):
-        audit.assert_no_lookahead(lambda frame: lesson[name](frame).shift(-1), market)
+        audit.assert_no_lookahead(lambda frame: lesson["features"](frame).shift(-1), market)
 
 
 def test_targets_are_those_of_the_next_day(lesson, market):
@@ -55,3 +55,43 @@ def test_range_variance_measures_the_variance_of_a_simulated_day(lesson):
     world = worlds.garch11(4000, seed=3)
     measured = np.exp(lesson["features"](worlds.ohlc(world, intraday=400, seed=3).assign(vix=20.0))["variance_day"])
     assert measured.mean() / world.best.mean() == pytest.approx(1, abs=0.1)
+
+
+def test_a_sample_carries_the_day_that_is_forecast(lesson, market):
+    sample = lesson["prepare"](market)
+    day = sample.goal.index[50]
+    place = market.index.get_loc(day)
+    assert sample.goal["return"].iloc[50] == pytest.approx(
+        np.log(market["close"].iloc[place] / market["close"].iloc[place - 1])
+    )
+    known = lesson["features"](market).iloc[place - 1]
+    assert np.allclose(sample.today.iloc[50], known)
+    assert np.allclose(sample.window[50][-1], known, atol=1e-4)
+
+
+def test_costs_are_paid_on_what_is_traded_back_after_drift_too(lesson):
+    position, simple_return = np.array([0.5, 0.5]), np.array([0.10, 0.0])
+    net, traded = lesson["after_costs"](position, simple_return, 0.001)
+    drifted = 0.5 * 1.10 / 1.05
+    assert traded == pytest.approx([0.5, drifted - 0.5])
+    assert net == pytest.approx([0.05 - 0.0005, -0.001 * (drifted - 0.5)])
+    hold, once = lesson["after_costs"](np.ones(3), np.array([0.1, -0.2, 0.3]), 0.01)
+    assert once == pytest.approx([1, 0, 0])
+    assert hold == pytest.approx([0.09, -0.2, 0.3])
+
+
+def test_clark_west_is_the_profit_of_the_forecast_when_the_benchmark_is_zero(lesson):
+    rng = np.random.default_rng(0)
+    y, f = rng.standard_normal((2, 500))
+    profit = y * f
+    lags = int(4 * 5 ** (2 / 9))
+    centred = profit - profit.mean()
+    covariances = np.array([centred[k:] @ centred[: 500 - k] / 500 for k in range(lags + 1)])
+    long_run = covariances[0] + 2 * (1 - np.arange(1, lags + 1) / (lags + 1)) @ covariances[1:]
+    t = profit.mean() / np.sqrt(long_run / 500) * np.sqrt(499 / 500)
+    assert lesson["clark_west"](y, np.zeros(500), f) == pytest.approx(stats.norm.sf(t))
+
+
+def test_holm_multiplies_the_smallest_by_their_number(lesson):
+    adjusted = lesson["holm"](pd.Series({"a": 0.04, "b": 0.01, "c": 0.03}))
+    assert adjusted.to_dict() == pytest.approx({"a": 0.06, "b": 0.03, "c": 0.06})
