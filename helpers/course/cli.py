@@ -110,7 +110,7 @@ def _announce(console, notebooks, jobs: int) -> None:
 
     if len(notebooks) < 2 or not any(nb.stamp for nb in notebooks):
         return
-    minutes, planned = runner.expected_seconds(notebooks, jobs) / 60, sum(count for _, count in PARTS.values())
+    minutes, planned = runner.expected_seconds(notebooks, jobs) / 60, sum(part[1] for part in PARTS.values())
     whole = minutes * planned / len(notebooks)
     console.print(
         f"{len(notebooks)} notebooks, {jobs} at a time, about {minutes:.0f} minutes by their stamps; "

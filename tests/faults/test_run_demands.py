@@ -8,7 +8,7 @@ import psutil
 import pytest
 
 from helpers.course import runner
-from helpers.notebooks import Notebook, select
+from helpers.notebooks import PARTS, Notebook, select
 from tests.faults.toys import add, cell, course, gated, posix, report, start, until_running
 
 STOP = """
@@ -40,6 +40,28 @@ def test_every_cell_must_have_run(tree):
     assert [places[number] for number in ("10", "13", "14", "15", "16")] == ["4", "4", "4", "4", "3"]
     assert found["10"][1] == "Ended early: the notebook stopped here, so not every cell has run"
     assert {path: path.read_bytes() for path in before} == before
+
+
+def test_the_longest_goes_first_and_as_many_at_a_time_as_fit(tree):
+    for number, seconds, peak_mb in (("10", 60, 1), ("11", 600, 1), ("12", None, 10**9)):
+        path = add(tree, number, "1 + 1")
+        raw = json.loads(path.read_text())
+        raw["metadata"]["course"] = {"stamp": {"seconds": seconds, "peak_mb": peak_mb}}
+        path.write_text(json.dumps(raw))
+    done = course("run", "--jobs", "1")
+    assert done.returncode == 0
+    planned = sum(part[1] for part in PARTS.values())
+    said = done.stdout.splitlines()
+    assert said[0] == (  # 600 + 60 + 45 seconds, which is what stands for a notebook without a stamp
+        f"3 notebooks, 1 at a time, about 12 minutes by their stamps; {planned} like them would take "
+        f"{11.75 * planned / 3:.0f}"
+    )
+    assert said[1].startswith("! That is over an hour")
+    assert [line[9:11] for line in said if line.startswith("running")] == ["11", "10", "12"]
+    assert runner.jobs_for(select()) == 1  # no machine has room for the largest and another
+    assert runner.jobs_for(select(["10", "11"])) == min(2, len(psutil.Process().cpu_affinity()))
+    assert runner.jobs_for(select(["10"])) == 1
+    assert runner.jobs_for(select(), 3) == 3
 
 
 CLAIMS = """
