@@ -51,6 +51,21 @@ def test_a_delay_cut_by_a_day_would_be_caught(lesson, frame, make, monkeypatch):
         audit.assert_labels_arrived(shorter[make], frame, **LATE)
 
 
+def test_the_equal_inputs_hold_what_they_say_and_see_no_future(lesson, frame):
+    def columns(values):
+        part = frame.iloc[: len(values)].assign(**values)
+        return lesson["with_equal_inputs"](part, lesson["features"](part))
+
+    equal = columns(frame[["amount", "fraud"]])
+    audit.assert_no_lookahead(columns, frame[["amount", "fraud"]])
+    busy = int(equal["card_count_hour"].to_numpy().argmax())
+    now = frame.iloc[busy]
+    own = frame.iloc[: busy + 1].query("customer == @now.customer")
+    assert equal["card_count_hour"].iloc[busy] == (own["time"] > now["time"] - 3600).sum() > 1
+    month = own[own["time"] > now["time"] - 30 * DAY]
+    assert equal["ratio"].iloc[busy] == pytest.approx(now["amount"] / month["amount"].mean(), rel=1e-4)
+
+
 def test_a_sequence_holds_what_it_says(lesson, frame):
     known = lesson["features"](frame)
     row = int(np.flatnonzero((frame["day"] > 50) & (known["terminal_risk_30"] > 0))[0])
