@@ -511,7 +511,8 @@ def test_a_mirror_that_cannot_be_looked_at(offline, monkeypatch):
 def test_a_fetch_can_be_interrupted(serve, at_mirror, offline):
     server = serve(then="stall")
     at_mirror(server)
-    process = python(LOAD)
+    # a shell's background job ignores Ctrl-C, and so would all that it starts
+    process = python(LOAD, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
     assert server.half_sent.wait(60)
     process.send_signal(signal.SIGINT)
     _, error = process.communicate(timeout=30)

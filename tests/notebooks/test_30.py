@@ -131,6 +131,7 @@ def test_every_method_takes_a_file_of_ones_own(lesson, own_file, kinds):
     frame = frame.drop(columns={"both": [], "words": ["income", "late", "age"], "numbers": ["job"]}[kinds])
     space = dict(lesson) | {"applicants": frame, "target": "bad", "outside": [], "outcome": frame["bad"].to_numpy()}
     exec(source("def prepared(", "print("), space)
+    exec(source("def encoding("), space)
     exec(source("FAMILIES = {"), space)
     people, y, rows = space["people"], space["outcome"], np.arange(200)
     assert ("age" in people) == ("late is missing" in people) == (kinds != "words")
