@@ -24,7 +24,8 @@ full: setup
 
 # The last lines name what failed, notebook, cell and cause, and what is still owed.
 test: test-quick test-notebooks
-	@$(BIN)/course proof --budget $(PROOF_MINUTES)
+	@$(BIN)/course proof --budget $(PROOF_MINUTES) --kind stand-ins --kind controls
+	@$(BIN)/course proof --owed
 
 test-quick: setup
 	@$(BIN)/ruff check
