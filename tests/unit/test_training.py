@@ -1,3 +1,4 @@
+import itertools
 import subprocess
 import sys
 
@@ -139,23 +140,21 @@ def test_an_exploding_loss_and_an_uncompiled_model_say_what_to_do(keras):
         training.fit(keras.Sequential([keras.layers.Dense(1)]), *TRAIN, validation=VALID, epochs=1)
 
 
-def test_a_step_is_traced_once_and_grouping_changes_no_weight(keras):
+def test_a_step_is_traced_once_whatever_the_number_of_rows_and_batches(keras):
     if keras.backend.backend() != "tensorflow":
         pytest.skip("tracing is TensorFlow's")
-    calls, found = [], []
+    calls = []
 
     def loss(actual, forecast):
         calls.append(1)
         return keras.ops.mean(keras.ops.square(actual - keras.ops.squeeze(forecast, -1)))
 
-    for epochs in (150, 142):  # 7 batches an epoch: a long training, which is grouped, and a short one
-        model = network(keras)
-        model.compile(keras.optimizers.Adam(0.01), loss)
-        calls.clear()
-        training.fit(model, *TRAIN, validation=VALID, epochs=epochs, batch_size=64, patience=3, seed=4)
-        found.append(weights(model))
+    model = network(keras)
+    model.compile(keras.optimizers.Adam(0.01), loss)
+    for rows, batch_size in ((400, 64), (300, 64), (400, 7)):
+        training.reset(model, 3)
+        training.fit(model, X[:rows], Y[:rows], validation=VALID, epochs=3, batch_size=batch_size)
         assert len(calls) == 2, "one trace of the training step, one of the validation step"
-    assert model.steps_per_execution == 1 and np.array_equal(*found)
 
 
 @pytest.mark.parametrize("copies", [1, 800])
@@ -172,12 +171,67 @@ def test_validation_in_one_piece_or_many_gives_keras_own_scores(keras, copies):
     assert frame.loc[best, "val_mae"] == pytest.approx(expected["mae"], rel=1e-5)
 
 
-@pytest.mark.parametrize("batch_size", [64, 7, 1000])
+@pytest.mark.parametrize("batch_size", [64, 400, 1000, 3, 1])
 def test_every_epoch_sees_every_row_once(keras, batch_size):
-    """With a learning rate of zero each epoch's loss is that of all rows; 7 is many enough steps to be grouped."""
+    """With a learning rate of zero each epoch's loss is that of all rows; 3 and 1 need more than one call an epoch."""
     keras.utils.set_random_seed(1)
     model = keras.Sequential([keras.layers.Input((5,)), keras.layers.Dense(1)])
     model.compile(keras.optimizers.SGD(0.0), "mse")
-    epochs = 20 if batch_size == 7 else 3
-    history = training.fit(model, *TRAIN, validation=VALID, epochs=epochs, batch_size=batch_size, patience=99)
+    history = training.fit(model, *TRAIN, validation=VALID, epochs=3, batch_size=batch_size, patience=99)
     assert history.frame["loss"].to_numpy() == pytest.approx(model.evaluate(*TRAIN, verbose=0), rel=1e-5)
+
+
+def test_the_batches_are_new_every_epoch_whole_but_for_the_last_and_decided_by_the_seed(keras):
+    """The rows of each step, seen in the graph by a custom loss: the target is the number of its row."""
+    if keras.backend.backend() != "tensorflow":
+        pytest.skip("JAX and PyTorch are fed by Keras")
+    import tensorflow as tf
+
+    seen = []
+
+    def loss(actual, forecast):
+        tf.py_function(lambda rows: seen.append(rows.numpy().ravel().astype(int).tolist()), [actual], [])
+        return keras.ops.mean(keras.ops.square(actual - forecast))
+
+    def rows_of(seed):
+        model = network(keras)
+        model.compile(keras.optimizers.SGD(0.0), loss)
+        seen.clear()
+        number = np.arange(301, dtype="float32")  # more batches than one call takes, and a smaller one at the end
+        training.fit(model, X[:301], number, validation=(X[:3], number[:3]), epochs=2, batch_size=2, seed=seed)
+        batches = [batch for batch in seen if len(batch) < 3]
+        return batches[:151], batches[151:]
+
+    first = rows_of(1)
+    for epoch in first:
+        assert [len(batch) for batch in epoch] == [2] * 150 + [1] and sorted(itertools.chain(*epoch)) == list(
+            range(301)
+        )
+    assert first[0] != first[1]
+    tf.random.uniform([3])  # what ran before makes no difference
+    assert rows_of(1) == first and rows_of(2)[0] != first[0]
+
+
+def test_weights_and_named_inputs_of_several_types_equal_a_step_by_hand(keras):
+    """One step of SGD on all rows: the weighted mean of the squared errors' gradients."""
+    named = {"whole": np.arange(400) % 3, "real": X[:400].astype("float64")}
+    inputs = {"whole": keras.Input((), dtype="int32", name="whole"), "real": keras.Input((5,), name="real")}
+    one_hot = keras.layers.Embedding(3, 3, embeddings_initializer="identity", trainable=False)(inputs["whole"])
+    both = keras.layers.Concatenate()([one_hot, inputs["real"]])
+    model = keras.Model(inputs, keras.layers.Dense(1, kernel_initializer="zeros")(both))
+    model.compile(keras.optimizers.SGD(0.1), "mse")
+    importance = np.linspace(0, 2, 400)
+    training.fit(model, named, Y[:400], validation=(named, Y[:400]), epochs=1, batch_size=400, sample_weight=importance)
+    columns = np.column_stack([np.eye(3)[named["whole"]], named["real"]])
+    expected = 0.1 * 2 * columns.T @ (importance * Y[:400]) / 400
+    assert model.layers[-1].get_weights()[0][:, 0] == pytest.approx(expected, rel=1e-4, abs=1e-6)
+
+
+def test_keras_own_fit_works_before_and_after(keras):
+    model = network(keras)
+    before = model.fit(*TRAIN, epochs=1, verbose=0).history["loss"]
+    training.fit(model, *TRAIN, validation=VALID, epochs=1)
+    model.compile("sgd", "mae")
+    absolute = training.fit(model, *TRAIN, validation=VALID, epochs=1).frame["val_loss"].iloc[0]
+    assert absolute == pytest.approx(model.evaluate(*VALID, verbose=0), rel=1e-5), "the new loss, not the old trace"
+    assert len(before) == len(model.fit(*TRAIN, epochs=1, verbose=0).history["loss"]) == 1
