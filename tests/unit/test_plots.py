@@ -13,6 +13,8 @@ def shown(monkeypatch):
     import IPython.display
     import matplotlib.pyplot as plt
 
+    plt.close("all")  # what other tests in this process left open
+
     calls = []
     monkeypatch.setattr(IPython.display, "display", lambda bundle, **kw: calls.append((bundle, kw)))
     plots.style()
