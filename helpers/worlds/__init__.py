@@ -3,5 +3,19 @@
 from helpers.worlds.credit import loan_applicants
 from helpers.worlds.payments import DAY, KINDS, Payments, payments
 from helpers.worlds.prices import World, ar1, garch11, gbm, ohlc
+from helpers.worlds.rates import Rates, vasicek
 
-__all__ = ["DAY", "KINDS", "Payments", "World", "ar1", "garch11", "gbm", "loan_applicants", "ohlc", "payments"]
+__all__ = [
+    "DAY",
+    "KINDS",
+    "Payments",
+    "Rates",
+    "World",
+    "ar1",
+    "garch11",
+    "gbm",
+    "loan_applicants",
+    "ohlc",
+    "payments",
+    "vasicek",
+]

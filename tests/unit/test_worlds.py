@@ -65,6 +65,7 @@ def test_ohlc_is_consistent_and_its_range_measures_the_variance():
         lambda s: worlds.gbm(2, 9, seed=s),
         lambda s: worlds.ar1(9, seed=s).values,
         lambda s: worlds.garch11(9, seed=s).values,
+        lambda s: worlds.vasicek(9, maturities=np.array([1.0]), seed=s).yields,
     ],
 )
 def test_the_seed_decides(make):
@@ -79,6 +80,8 @@ def test_the_seed_decides(make):
         (lambda: worlds.ar1(10, phi=1.0), "stationary only"),
         (lambda: worlds.garch11(10, alpha=0.2, beta=0.8), "garch11 needs"),
         (lambda: worlds.garch11(10, omega=0.0), "garch11 needs"),
+        (lambda: worlds.vasicek(10, maturities=np.array([1.0]), kappa=0.0), "to be positive"),
+        (lambda: worlds.vasicek(10, maturities=np.array([0.0])), "to be positive"),
         (lambda: worlds.loan_applicants(0), "at least one applicant"),
         (lambda: worlds.loan_applicants(10, hidden=-1.0), "hidden weight of at least 0"),
     ],
@@ -102,3 +105,35 @@ def test_what_the_officer_saw_decides_whether_refusal_tells_something():
         near = world[(0.9 * world["income"] - 0.7 * world["debt"]).abs() < 0.1]  # alike in all that is recorded
         rates = near.groupby("accepted")["default"].mean()
         assert low < rates[0] - rates[1] < high
+
+
+def test_vasicek_yields_are_those_of_simulated_discounts():
+    """The zero rate of five years is minus the log of the mean of exp(-integral of the rate), over five."""
+    kappa, theta, sigma, steps = 0.5, 0.04, 0.02, 250
+    world = worlds.vasicek(40, maturities=np.array([5.0]), kappa=kappa, theta=theta, sigma=sigma, seed=2)
+    rng, dt, short = np.random.default_rng(2), 5.0 / steps, np.full(40_000, world.short[7])
+    total = np.zeros(40_000)
+    phi = np.exp(-kappa * dt)
+    noise = sigma * np.sqrt((1 - phi**2) / (2 * kappa))
+    for _ in range(steps):
+        before, short = short, theta + phi * (short - theta) + noise * rng.standard_normal(40_000)
+        total += (before + short) / 2 * dt
+    assert world.yields[7, 0] == pytest.approx(-np.log(np.exp(-total).mean()) / 5, abs=2e-4)
+
+
+def test_vasicek_premium_raises_long_yields_only():
+    tau = np.array([1e-6, 10.0])
+    plain, paid = (worlds.vasicek(5, maturities=tau, premium=p, seed=2).yields for p in (0.0, 0.2))
+    assert plain[:, 0] == pytest.approx(paid[:, 0], abs=1e-7) and (paid[:, 1] > plain[:, 1] + 0.002).all()
+
+
+@pytest.mark.parametrize("kappa,horizon", [(0.2, 6), (1.0, 12)])
+def test_vasicek_best_forecast_reaches_its_r2_and_a_regression_no_more(kappa, horizon):
+    world = worlds.vasicek(400_000, maturities=np.array([0.25, 10.0]), kappa=kappa, horizon=horizon, seed=4)
+    now, later, best = world.yields[:-horizon], world.yields[horizon:], world.best[:-horizon]
+    for k in range(2):
+        still = np.mean((later[:, k] - now[:, k]) ** 2)
+        assert 1 - np.mean((later[:, k] - best[:, k]) ** 2) / still == pytest.approx(world.best_r2, abs=0.006)
+        slope, level = np.polyfit(now[:, k], later[:, k], 1)
+        fitted = 1 - np.mean((later[:, k] - level - slope * now[:, k]) ** 2) / still
+        assert fitted == pytest.approx(world.best_r2, abs=0.006)
