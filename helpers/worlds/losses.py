@@ -45,8 +45,11 @@ class LossYears:
 
     def quantile(self, level: float = 0.999) -> tuple[float, float]:
         """Lower and upper bound of the quantile of a year's sum, less than 1 % apart (see `annual_bounds`)."""
-        largest = self.threshold + self.scale * (1e-6 ** (-self.shape) - 1) / self.shape
-        return annual_bounds(self.survival, self.generating, level, step=min(0.01, largest / 2**17))
+        rare = (1 - level) / (10 * self.rate * self.share)  # of excesses: a tenth of what a single loss would need
+        largest = self.threshold + self.scale * (min(rare, 1) ** -self.shape - 1) / self.shape
+        many = self.rate + 10 * np.sqrt(self.rate * self.dispersion)
+        reach = largest + many * (self.threshold + self.scale)
+        return annual_bounds(self.survival, self.generating, level, step=reach / 2**18)
 
 
 _MEDIAN, _SIGMA = 0.1, 1.2  # lognormal body of `loss_years`, cut at the threshold

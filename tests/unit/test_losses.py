@@ -25,8 +25,9 @@ def test_poisson_counts_have_dispersion_one():
     assert counts.var() / counts.mean() == pytest.approx(1, rel=0.03)
 
 
-def test_annual_quantile_against_drawn_years():
-    world = worlds.loss_years(400_000, rate=10, shape=0.3, share=0.2, seed=5)
+@pytest.mark.parametrize(("shape", "dispersion"), [(0.02, 1.0), (0.3, 3.0), (0.9, 3.0)])
+def test_annual_quantile_against_drawn_years(shape, dispersion):
+    world = worlds.loss_years(400_000, rate=10, dispersion=dispersion, shape=shape, share=0.2, seed=5)
     low, high = world.quantile(0.99)
     assert 0 < low < high < 1.01 * low
     sums = np.bincount(world.frame["year"] - 1, world.frame["loss"], minlength=400_000)
