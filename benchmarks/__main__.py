@@ -15,7 +15,18 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 OUT = ROOT / "build" / "bench"
-NAMES = ("start", "windows", "fraud_features", "worlds", "training", "scores", "platform", "data", "course")
+NAMES = (
+    "start",
+    "windows",
+    "fraud_features",
+    "worlds",
+    "aggregate",
+    "training",
+    "scores",
+    "platform",
+    "data",
+    "course",
+)
 
 
 def main() -> int:

@@ -1,6 +1,7 @@
 """Seeded worlds whose best possible answer is known, so that a model can be told what share of it it found."""
 
 from helpers.worlds.credit import loan_applicants
+from helpers.worlds.losses import LossYears, annual_bounds, count_generating, loss_tails, loss_years
 from helpers.worlds.payments import DAY, KINDS, Payments, payments
 from helpers.worlds.prices import World, ar1, garch11, gbm, ohlc
 from helpers.worlds.rates import Rates, vasicek
@@ -8,13 +9,18 @@ from helpers.worlds.rates import Rates, vasicek
 __all__ = [
     "DAY",
     "KINDS",
+    "LossYears",
     "Payments",
     "Rates",
     "World",
+    "annual_bounds",
     "ar1",
+    "count_generating",
     "garch11",
     "gbm",
     "loan_applicants",
+    "loss_tails",
+    "loss_years",
     "ohlc",
     "payments",
     "vasicek",
