@@ -70,29 +70,54 @@ def _imports(source: str, package: str) -> tuple[str, ...]:
         tree = ast.parse(source)
     except SyntaxError:
         return ("helpers.",)  # cannot be read: it may reach everything
-    names = []
+    names, bound = [], {}
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             above = package.split(".")[: len(package.split(".")) + 1 - node.level] if node.level else []
             module = ".".join([*above, *filter(None, [node.module])])
-            names += [f"{module}.{alias.name}" for alias in node.names]
+            bound |= {alias.asname or alias.name: f"{module}.{alias.name}" for alias in node.names}
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
             names += re.findall(r"^helpers(?:\.\w+)*\.?$", node.value)  # for importlib; a dot at the end: all in it
+    # worlds.garch11 needs the file of garch11 alone; worlds by itself, as in getattr(worlds, name), all of them
+    dotted = [node for node in ast.walk(tree) if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)]
+    whole = {id(node.value) for node in dotted}
+    bare = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and id(node) not in whole}
+    used = [f"{bound[node.value.id]}.{node.attr}" for node in dotted if node.value.id in bound]
+    seen = {name.rpartition(".")[0] for name in used}
+    names += used + [name for alias, name in bound.items() if name not in seen or alias in bare]
     return tuple(name for name in names if name.split(".")[0] == "helpers")
 
 
+@functools.cache
+def _window(source: str) -> dict[str, str]:
+    """Where the names of a package are from whose __init__ does nothing but import them (name → module), else {}."""
+    *body, last = ast.parse(source).body or [None]
+    imports = [node for node in body if isinstance(node, ast.ImportFrom)]
+    plain = isinstance(last, ast.Assign) and len(imports) >= len(body) - 1 and all(i.level == 0 for i in imports)
+    return {alias.name: node.module for node in imports for alias in node.names} if plain else {}
+
+
 def rooms(sources: Iterable[str], home: Path = HOME) -> list[Path]:
-    """The files of helpers/ that code reaches through imports, at any depth, sorted."""
+    """The files of helpers/ that code reaches through imports, at any depth, sorted; of a package that is a mere list
+    of imports, as helpers/worlds is, only the modules whose names are used: a new world changes nobody's key.
+    """
     found: set[Path] = set()
     todo = [(source, "") for source in sources]
     while todo:
         for name in _imports(*todo.pop()):
             place, files = home, []
-            for part in name.rstrip(".").split("."):
+            parts = name.rstrip(".").split(".")
+            for depth, part in enumerate(parts, 1):
                 place = place / part
-                files.append(place / "__init__.py" if place.is_dir() else place.with_suffix(".py"))
+                file = place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
+                window = _window(file.read_text(encoding="utf-8")) if place.is_dir() and file.exists() else {}
+                if depth < len(parts) and parts[depth] in window:
+                    module = home.joinpath(*window[parts[depth]].split(".")).with_suffix(".py")
+                    files.append(module)
+                    break
+                files.append(file)
             if name.endswith("."):
                 files += place.rglob("*.py")
             for file in files:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy import special
 
 from helpers.errors import CourseError
 
@@ -31,6 +30,8 @@ class LossYears:
 
     def survival(self, x: np.ndarray) -> np.ndarray:
         """P(loss > x), exact."""
+        from scipy import special  # slow to import: only when called
+
         x = np.asarray(x, float)
         with np.errstate(divide="ignore"):
             body = special.ndtr(np.log(np.maximum(x, 0) / _MEDIAN) / _SIGMA)
@@ -71,6 +72,8 @@ def loss_years(
     Raises CourseError for values outside their range: years, rate, shape, scale and threshold above 0, dispersion of
     at least 1, share between 0 and 1.
     """
+    from scipy import special  # slow to import: only when called
+
     if years < 1 or min(rate, shape, scale, threshold) <= 0 or dispersion < 1 or not 0 < share < 1:
         raise CourseError("loss_years needs years ≥ 1, dispersion ≥ 1, 0 < share < 1 and the other numbers above 0.")
     rng = np.random.default_rng(seed)
@@ -127,6 +130,8 @@ def loss_tails(n: int, *, seed: int = 7) -> pd.DataFrame:
     threshold), and the truth: shape and log_scale. The shape rises from 0.1 to 0.9 where complexity *and* gap (of
     controls) are high; the scale grows with size, and with load on either side of normal. CourseError for n below 1.
     """
+    from scipy import special  # slow to import: only when called
+
     if n < 1:
         raise CourseError("loss_tails needs at least one loss.")
     rng = np.random.default_rng(seed)

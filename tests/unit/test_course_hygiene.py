@@ -355,7 +355,7 @@ def test_a_term_may_be_introduced_by_a_notebook_that_is_needed_but_not_by_anothe
 
 def test_the_glossary_explains_its_terms_in_both_languages():
     entries = tomllib.loads((ROOT / "data/glossary.toml").read_text(encoding="utf-8"))
-    assert 80 <= len(entries) <= 150 and set(glossary.terms()) == set(entries)
+    assert len(entries) >= 80 and set(glossary.terms()) == set(entries)
     spellings = [word for name, entry in entries.items() for word in (name, *entry.get("also", []))]
     assert len(spellings) == len(set(spellings)), "a spelling belongs to one term"
     for entry in entries.values():

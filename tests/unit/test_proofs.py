@@ -36,6 +36,10 @@ def home(tmp_path, monkeypatch):
         "helpers/readers/__init__.py": "",
         "helpers/readers/tables.py": "",
         "helpers/course/controls.py": "",
+        "helpers/worlds/__init__.py": '"""A window."""\nfrom helpers.worlds.payments import payments\n'
+        'from helpers.worlds.prices import garch11\n__all__ = ["garch11", "payments"]\n',
+        "helpers/worlds/payments.py": "def payments(): ...\n",
+        "helpers/worlds/prices.py": "def garch11(): ...\n",
         "data/sets/banknote.toml": "rows = 1\n",
         "data/sets/vix.toml": "rows = 1\n",
     }
@@ -204,3 +208,20 @@ def test_nineteen_of_twenty(runs, held, enough):
 def test_a_run_that_could_not_check_counts_for_nothing():
     record = {"runs": dict.fromkeys(range(4)), "claims": {"c": {"held": 1, "skipped": 3, "failed": []}}}
     assert seeds.count(record) == [("c", 1, 1, True)]
+
+
+def test_a_new_world_changes_the_key_of_those_alone_that_use_it(home):
+    def keys():
+        proofs._imports.cache_clear()
+        sources = ["worlds.garch11(9)", "worlds.payments(3)", "getattr(worlds, name)(1)"]
+        return [proofs.key(notebook(f"from helpers import worlds\n{use}"), "seed", home) for use in sources]
+
+    before = keys()
+    window = home / "helpers/worlds/__init__.py"
+    window.write_text("from helpers.worlds.orders import orders\n" + window.read_text())
+    (home / "helpers/worlds/orders.py").write_text("def orders(): ...\n")
+    new = keys()
+    assert new[:2] == before[:2] and new[2] != before[2]
+    file = home / "helpers/worlds/payments.py"
+    file.write_text(file.read_text() + "\nCHANGED = 1\n")
+    assert [new == old for new, old in zip(keys(), before, strict=True)] == [True, False, False]
