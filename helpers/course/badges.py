@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 from importlib import resources
 from pathlib import Path
 from urllib.parse import quote
@@ -25,8 +26,13 @@ from helpers.notebooks import (
 
 BLOCK = re.compile(r"<!-- badges -->.*?<!-- /badges -->", re.S)
 CLONE = re.compile(r"(git clone https://github\.com/)[^\s]+")
+REMOTE = re.compile(r"(?:https://|ssh://git@|git@)github\.com[/:](?P<address>[^/\s]+/[^/\s]+?)(?:\.git)?/?")
 MAP, TIMES = (re.compile(rf"<!-- {name} -->.*?<!-- /{name} -->", re.S) for name in ("map", "times"))
 START = "00_start_here.ipynb"
+UNSET = (
+    "*Colab and Binder: this copy of the course has no public address yet. In a clone of your own repository, "
+    "`course badges` writes the links.*"
+)
 
 
 def set_address(repository: str | None, branch: str | None) -> None:
@@ -48,18 +54,33 @@ def set_address(repository: str | None, branch: str | None) -> None:
         write_atomically(path, content)
 
 
+def own_address() -> str | None:
+    """OWNER/NAME of the clone's remote `origin` where that lies on GitHub, else None."""
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(root()), "remote", "get-url", "origin"], capture_output=True, text=True, timeout=10
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    found = REMOTE.fullmatch(done.stdout.strip())
+    return found["address"] if found else None
+
+
 def setup_source(packages: list[str] | tuple[str, ...] = ()) -> str:
     """The set-up cell that every notebook must carry, byte for byte; it names the packages of the notebook's row."""
     template = resources.files("helpers.course").joinpath("templates/setup_cell.py").read_text(encoding="utf-8")
-    address = settings()
+    repository, branch = settings()["repository"], settings()["branch"]
     names = "".join(f", {json.dumps(package_name(name))}" for name in packages)
-    filled = template.replace("@REPOSITORY@", address["repository"]).replace("@BRANCH@", address["branch"])
+    filled = template.replace("@ADDRESS@", f"https://github.com/{repository}" if repository else "")
+    filled = filled.replace("@BRANCH@", branch)
     return filled.replace('colab.py"]', f'colab.py"{names}]').strip()
 
 
 def block(name: str) -> str:
     """The badges of the notebook with this file name; the markers stand on lines of their own, else Markdown sleeps."""
     repository, branch = settings()["repository"], settings()["branch"]
+    if not repository:
+        return f"<!-- badges -->\n{UNSET}\n<!-- /badges -->"
     colab = f"https://colab.research.google.com/github/{repository}/blob/{branch}/notebooks/{name}"
     place = quote(f"lab/tree/notebooks/{name}", safe="")
     binder = f"https://mybinder.org/v2/gh/{repository}/{quote(branch, safe='')}?urlpath={place}"
@@ -118,7 +139,7 @@ def renewed_readme(content: str) -> str:
     notebooks = select()
     for place, fresh in ((BLOCK, block(START)), (MAP, _map(notebooks)), (TIMES, _times(notebooks))):
         content = place.sub(lambda _, fresh=fresh: fresh, content, count=1)
-    return CLONE.sub(lambda found: found[1] + settings()["repository"], content)
+    return CLONE.sub(lambda found: found[1] + (settings()["repository"] or "OWNER/NAME"), content)
 
 
 def renew(write: bool) -> list[Path]:

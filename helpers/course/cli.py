@@ -350,7 +350,7 @@ def check(numbers) -> None:
 
 
 @course.command()
-@click.option("--repository", metavar="OWNER/NAME", help="The public address; without it that of pyproject.toml.")
+@click.option("--repository", metavar="OWNER/NAME", help="The public address; default: that of the clone's own remote.")
 @click.option("--branch", help="The branch that the badges open.")
 @click.option("--check", "check_only", is_flag=True, help="Change nothing; exit code 1 when something differs.")
 def badges(repository, branch, check_only) -> None:
@@ -359,7 +359,8 @@ def badges(repository, branch, check_only) -> None:
 
     if check_only and (repository or branch):
         raise click.UsageError("--check compares with pyproject.toml; leave out --repository and --branch.")
-    badges.set_address(repository, branch)
+    if not check_only:
+        badges.set_address(repository if repository is not None else badges.own_address(), branch)
     changed = badges.renew(write=not check_only)
     for path in changed:
         click.echo(f"{'differs' if check_only else 'rewrote'} {report.short(path)}")

@@ -6,7 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from helpers.course.badges import setup_source
+from helpers.notebooks import settings
 
 ROOT = Path(__file__).resolve().parents[2]
 SETUP = setup_source()
@@ -21,6 +24,42 @@ def test_elsewhere_the_setup_cell_does_nothing(tmp_path):
         env={**os.environ, "COURSE_REPOSITORY": "file:///nowhere"},
     )
     assert done.returncode == 0 and done.stdout.startswith(str(tmp_path)) and list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def colab(tmp_path):
+    """Runs the set-up cell where a stub of google.colab can be imported, in the folder content."""
+    (tmp_path / "stub/google/colab").mkdir(parents=True)
+    (tmp_path / "stub/google/colab/__init__.py").write_text("")
+    (tmp_path / "content").mkdir()
+
+    def run(address):
+        env = {k: v for k, v in os.environ.items() if k != "COURSE_REPOSITORY"}
+        env |= {"PYTHONPATH": str(tmp_path / "stub")} | ({"COURSE_REPOSITORY": address} if address else {})
+        command = [sys.executable, "-c", SETUP.replace("https://github.com/", "file:///nowhere/")]
+        return subprocess.run(command, cwd=tmp_path / "content", capture_output=True, text=True, env=env)
+
+    return run
+
+
+@pytest.mark.skipif(bool(settings()["repository"]), reason="an address is set")
+def test_without_an_address_colab_says_how_to_set_one(colab):
+    done = colab(None)
+    assert done.returncode == 1 and "No address to fetch the course from" in done.stderr.splitlines()[-1]
+
+
+def test_a_folder_that_is_not_a_clone_of_the_course_is_neither_run_nor_changed(colab, tmp_path):
+    script = tmp_path / "content/course/helpers/course/colab.py"
+    script.parent.mkdir(parents=True)
+    script.write_text("raise SystemExit('a stranger ran')")
+    subprocess.run(["git", "-C", tmp_path / "content/course", "init", "-q"], check=True)
+    address = (tmp_path / "public").as_uri()
+    for remote in (None, (tmp_path / "other").as_uri()):
+        if remote:
+            subprocess.run(["git", "-C", tmp_path / "content/course", "remote", "add", "origin", remote], check=True)
+        done = colab(address)
+        assert done.returncode == 1 and f"not a clone of {address}: rename it" in done.stderr.splitlines()[-1]
+        assert "a stranger ran" not in done.stderr and script.exists()
 
 
 def test_packages_that_do_not_fit_are_named_and_nothing_is_installed(tmp_path):

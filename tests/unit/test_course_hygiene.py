@@ -1,5 +1,6 @@
 import json
 import re
+import subprocess
 import tomllib
 from copy import deepcopy
 from pathlib import Path
@@ -414,6 +415,30 @@ def test_badges_rewrite_and_back(tree):
     assert findings(tree) == []  # the stamp is still valid
     assert runner.invoke(course, ["badges", "--repository", "ada/course", "--branch", "main"]).exit_code == 0
     assert {path: path.read_bytes() for path in before} == before
+
+
+@pytest.mark.parametrize(
+    "remote", ["https://github.com/eva/fork.2.git", "git@github.com:eva/fork.2.git", "ssh://git@github.com/eva/fork.2"]
+)
+def test_badges_take_the_address_of_the_clones_own_remote(tree, remote):
+    for command in (["init", "-q"], ["remote", "add", "origin", remote]):
+        subprocess.run(["git", "-C", tree, *command], check=True)
+    assert CliRunner().invoke(course, ["badges", "--check"]).exit_code == 0  # it compares with pyproject.toml alone
+    assert CliRunner().invoke(course, ["badges"]).exit_code == 0
+    assert 'repository = "eva/fork.2"' in (tree / "pyproject.toml").read_text()
+    assert "github/eva/fork.2/blob" in (tree / "notebooks/11_toy_regression.ipynb").read_text()
+
+
+def test_without_an_address_nothing_points_at_a_stranger(tree):
+    path = tree / "pyproject.toml"
+    path.write_text(path.read_text().replace("ada/course", ""))
+    subprocess.run(["git", "-C", tree, "init", "-q"], check=True)
+    subprocess.run(["git", "-C", tree, "remote", "add", "origin", "https://example.org/ada/course"], check=True)
+    assert CliRunner().invoke(course, ["badges"]).exit_code == 0
+    for place in ("notebooks/11_toy_regression.ipynb", "README.md"):
+        content = (tree / place).read_text()
+        assert "github.com/" not in content.replace("github.com/OWNER/NAME", "") and "no public address yet" in content
+    assert findings(tree) == []
 
 
 def test_badges_check_finds_another_address(tree):
