@@ -14,7 +14,7 @@ PROOF_MINUTES ?= 5
 JUDGE := $(BIN)/pytest -p helpers.course.playback -p no:cacheprovider -o testpaths= --tb=no --no-header \
 	--nbval-sanitize-with tests/notebooks/sanitise.cfg
 
-.PHONY: run full test test-quick test-notebooks proof test-backends test-browser bench lab lock setup clean
+.PHONY: run full test test-quick test-notebooks proof test-backends test-browser bench lab site test-site lock setup clean
 
 run: setup
 	@$(BIN)/course run
@@ -57,6 +57,16 @@ bench: setup
 
 lab: setup
 	@$(BIN)/jupyter lab notebooks/00_start_here.ipynb
+
+# The course as pages that need no kernel and no network, in build/site
+site: setup
+	@$(BIN)/python helpers/course/setup.py --site
+	@$(BIN)/course site
+
+# Opens the site in headless Chromium: search, dark mode, a phone's width, formulas, contrast
+test-site: site
+	@$(BIN)/python -m uv pip install -q --python $(BIN)/python -e '.[browser]'
+	@$(BIN)/pytest -m site tests/site
 
 lock: setup
 	@$(BIN)/python helpers/course/setup.py --lock

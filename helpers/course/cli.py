@@ -353,10 +353,17 @@ def check(numbers) -> None:
 @click.option("--repository", metavar="OWNER/NAME", help="The public address; default: that of the clone's own remote.")
 @click.option("--branch", help="The branch that the badges open.")
 @click.option("--check", "check_only", is_flag=True, help="Change nothing; exit code 1 when something differs.")
-def badges(repository, branch, check_only) -> None:
+@click.option("--expect", metavar="OWNER/NAME", help="With --check: the address that must be set.")
+def badges(repository, branch, check_only, expect) -> None:
     """Write what nobody types by hand: badges, set-up cells, the README's map and times. Stamps stay valid."""
     from helpers.course import badges, report
+    from helpers.notebooks import settings
 
+    if expect is not None and (found := settings()["repository"]) != expect:
+        raise CourseError(
+            f"pyproject.toml names {found or 'no repository'}, this is {expect}: "
+            f"`course badges --repository {expect}` writes it."
+        )
     if check_only and (repository or branch):
         raise click.UsageError("--check compares with pyproject.toml; leave out --repository and --branch.")
     if not check_only:
@@ -368,6 +375,15 @@ def badges(repository, branch, check_only) -> None:
         click.echo("Badges, set-up cells and README agree with pyproject.toml and the notebooks.")
     elif check_only:
         raise CourseError(f"{len(changed)} files are not as `course badges` would write them: type `course badges`.")
+
+
+@course.command()
+def site() -> None:
+    """Make the site in build/site from stored outputs; dead links fail. `make site` sets up what it needs first."""
+    from helpers.course import report, site
+    from helpers.notebooks import root
+
+    click.echo(f"The site is made: open {report.short(site.build(root() / 'build/site'))}")
 
 
 @course.group()

@@ -67,6 +67,10 @@ class Glossary:
                 )
                 yield index, self.names[found.lastindex - 1], explained
 
+    def uses(self, notebook: Notebook) -> Iterator[tuple[str, bool]]:
+        """(term, is it introduced there?) for every term in the notebook's prose, in order."""
+        return ((term, explained) for _, term, explained in (self._found(notebook) if self.pattern else ()))
+
     def _introduces(self, number: str) -> set[str]:
         """The terms that a notebook, or one it needs, introduces."""
         if number not in self.introduced:

@@ -7,6 +7,7 @@ bytecode once so that kernels start fast. When nothing has changed since the las
     python helpers/course/setup.py                  make or refresh .venv
     python helpers/course/setup.py --lock           resolve pyproject.toml anew into requirements.txt
     python helpers/course/setup.py --backend NAME   make build/venv-NAME: jax or torch in place of TensorFlow
+    python helpers/course/setup.py --site           make build/venv-site from site/requirements.txt
 """
 
 import hashlib
@@ -19,6 +20,7 @@ import tempfile
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 LOCK = os.path.join(ROOT, "requirements.txt")
+SITE = os.path.join(ROOT, "site", "requirements.txt")
 LOWEST, BELOW = (3, 11, 5), (3, 14)
 
 
@@ -32,6 +34,8 @@ def main():
         return lock()
     if sys.argv[1:2] == ["--backend"]:
         return other_backend(sys.argv[2])
+    if sys.argv[1:2] == ["--site"]:
+        return site()
     if sys.argv[1:]:
         say(__doc__)
         return 2
@@ -82,7 +86,9 @@ def lock():
     ]
     command += ["--generate-hashes", "--no-annotate", "--no-header", "--no-emit-index-url", "--no-emit-find-links"]
     command += ["--python-version", "3.11.5", "--extra", "tensorflow", "--extra", "lab", "--extra", "dev"]
-    return 0 if run(command + ["pyproject.toml", "-o", "requirements.txt"]) else 1
+    site = [part for part in command if part not in ("--extra", "tensorflow", "lab", "dev")]
+    site += [os.path.join("site", "requirements.in"), "-o", os.path.join("site", "requirements.txt")]
+    return 0 if run(command + ["pyproject.toml", "-o", "requirements.txt"], site) else 1
 
 
 def other_backend(name):
@@ -100,6 +106,15 @@ def other_backend(name):
         uv + ["pip", "install", "-q", "--python", python, "--constraint", LOCK, "-e", ROOT + "[" + name + "]"],
     ]
     return 0 if run(*steps) else 1
+
+
+def site():
+    """Make build/venv-site, with which the site is built; apart, because Sphinx and the core need not agree."""
+    folder = os.path.join(ROOT, "build", "venv-site")
+    python = os.path.join(folder, "Scripts" if os.name == "nt" else "bin", "python")
+    uv = [sys.executable, "-m", "uv"]
+    steps = [] if works(python) else [uv + ["venv", "-q", "--clear", "--python", sys.executable, folder]]
+    return 0 if run(*steps, uv + ["pip", "sync", "-q", "--require-hashes", "--python", python, SITE]) else 1
 
 
 def run(*steps):

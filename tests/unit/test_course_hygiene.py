@@ -450,6 +450,13 @@ def test_badges_check_finds_another_address(tree):
     assert "differs README.md" in result.output
 
 
+def test_a_workflow_in_another_repository_fails(tree):
+    runner = CliRunner()
+    assert runner.invoke(course, ["badges", "--check", "--expect", "ada/course"]).exit_code == 0
+    result = runner.invoke(course, ["badges", "--check", "--expect", "eva/fork"])
+    assert isinstance(result.exception, CourseError) and "names ada/course, this is eva/fork" in str(result.exception)
+
+
 @pytest.mark.parametrize("address", ["course", "a/b/c", "a b/c", "https://github.com/a/b", 'a/b"; x', "-a/b", ""])
 def test_a_bad_address_changes_nothing(tree, address):
     before = (tree / "pyproject.toml").read_bytes()
