@@ -2,6 +2,7 @@
 
 from helpers.worlds.credit import loan_applicants
 from helpers.worlds.losses import LossYears, annual_bounds, count_generating, loss_tails, loss_years
+from helpers.worlds.market import Markets, one_factor_markets
 from helpers.worlds.payments import DAY, KINDS, Payments, payments
 from helpers.worlds.prices import World, ar1, garch11, gbm, ohlc
 from helpers.worlds.rates import Rates, vasicek
@@ -10,6 +11,7 @@ __all__ = [
     "DAY",
     "KINDS",
     "LossYears",
+    "Markets",
     "Payments",
     "Rates",
     "World",
@@ -22,6 +24,7 @@ __all__ = [
     "loss_tails",
     "loss_years",
     "ohlc",
+    "one_factor_markets",
     "payments",
     "vasicek",
 ]

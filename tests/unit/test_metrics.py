@@ -128,6 +128,32 @@ def test_sharpe_and_drawdown_by_hand():
     assert trading.max_drawdown(np.array([-0.2, 0.1])) == pytest.approx(0.2), "the start counts as a peak"
 
 
+def test_sharpe_difference_equals_memmels_formula_for_normal_returns():
+    shocks = np.random.default_rng(21).multivariate_normal([0.01, 0.006], [[0.0025, 0.0012], [0.0012, 0.0016]], 200_000)
+    a, b = shocks.T
+    found = trading.sharpe_difference(a, b, periods=1, lags=0)
+    one, two, rho = a.mean() / a.std(), b.mean() / b.std(), np.corrcoef(a, b)[0, 1]
+    variance = (2 - 2 * rho + (one**2 + two**2 - 2 * one * two * rho**2) / 2) / len(a)  # Memmel (2003), eq. 4
+    assert found.difference == pytest.approx(one - two, rel=1e-3)
+    assert found.difference / found.statistic == pytest.approx(variance**0.5, rel=0.01)
+    yearly = trading.sharpe_difference(a, b, periods=12, lags=0)
+    assert yearly.pvalue == pytest.approx(found.pvalue)
+    assert yearly.difference == pytest.approx(12**0.5 * found.difference)
+
+
+def test_sharpe_difference_rejects_as_often_as_its_level_says():
+    draws = np.random.default_rng(22).multivariate_normal([0.02, 0.01], [[0.04, 0.012], [0.012, 0.01]], (400, 240))
+    p = [trading.sharpe_difference(a, b, periods=12).pvalue for a, b in draws.transpose(0, 2, 1)]  # both ratios 0.1
+    assert 0.03 < np.mean(np.array(p) < 0.05) < 0.09
+
+
+def test_sharpe_difference_of_a_scaled_rule_is_nothing():
+    r = np.random.default_rng(23).normal(0.01, 0.05, 60)
+    assert trading.sharpe_difference(r, 3 * r).pvalue == 1
+    with pytest.raises(CourseError, match="same periods"):
+        trading.sharpe_difference(r, r[1:])
+
+
 def test_probabilistic_sharpe_matches_the_papers_worked_example():
     # Bailey and López de Prado (2012), §4: two years of monthly returns with a yearly Sharpe ratio of 1.585, skewness
     # -2.448 and kurtosis 10.164 exceed 0 with probability 0.913 only.

@@ -137,3 +137,37 @@ def test_vasicek_best_forecast_reaches_its_r2_and_a_regression_no_more(kappa, ho
         slope, level = np.polyfit(now[:, k], later[:, k], 1)
         fitted = 1 - np.mean((later[:, k] - level - slope * now[:, k]) ** 2) / still
         assert fitted == pytest.approx(world.best_r2, abs=0.006)
+
+
+def test_one_factor_markets_have_the_moments_and_the_best_ratio_they_claim():
+    markets = worlds.one_factor_markets(3, 200_000, assets=4, static_sharpe=0.2, seed=2)
+    np.testing.assert_allclose(markets.best_sharpe, 0.2)
+    for k in range(3):
+        returns, mean = markets.returns[k].astype(float), markets.expected[k, 0].astype(float)
+        np.testing.assert_allclose(np.cov(returns.T), markets.covariance[k], rtol=0.03)
+        np.testing.assert_allclose(returns.mean(axis=0), mean, atol=5 * 0.06 / 200_000**0.5)
+        best = np.linalg.solve(markets.covariance[k], mean)
+        assert mean @ best == pytest.approx(0.04, rel=1e-4)
+    weights = np.stack([np.linalg.solve(c, e[0]) for c, e in zip(markets.covariance, markets.expected, strict=True)])
+    np.testing.assert_allclose(markets.sharpe(weights), 0.2, rtol=1e-4)
+    assert (markets.sharpe(np.ones((3, 4))) < 0.2).all()
+
+
+def test_one_factor_markets_with_memory_can_be_forecast_as_far_as_they_say():
+    markets = worlds.one_factor_markets(1, 100_000, assets=6, memory=0.2, seed=4)
+    missed = (markets.returns - markets.expected)[0].astype(float)
+    np.testing.assert_allclose(np.cov(missed.T), markets.covariance[0], rtol=0.05)
+    known = markets.expected[0].astype(float)
+    x = np.linalg.solve(markets.covariance[0], known.T).T
+    w = x / (1 + (known * x).sum(axis=1, keepdims=True))
+    assert markets.sharpe(w[None])[0] == pytest.approx(markets.best_sharpe[0], rel=1e-4)
+    realised = (w * markets.returns[0]).sum(axis=1)
+    assert realised.mean() / realised.std() == pytest.approx(markets.best_sharpe[0], rel=0.05)
+    assert markets.sharpe(x[None])[0] < markets.best_sharpe[0]
+    assert markets.best_sharpe[0] > 0.3 > 0.15
+
+
+def test_one_factor_markets_refuse_nonsense():
+    for wrong in ({"memory": 1.0}, {"static_sharpe": 0.0}, {"assets": 0}):
+        with pytest.raises(CourseError, match="one_factor_markets"):
+            worlds.one_factor_markets(1, 10, **wrong)
