@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from scipy import stats
@@ -42,7 +42,14 @@ def qlike(variance: np.ndarray, forecast: np.ndarray) -> np.ndarray:
     return ratio - np.log(ratio) - 1
 
 
-def diebold_mariano(loss_a: np.ndarray, loss_b: np.ndarray, *, horizon: int = 1, lags: int | None = None) -> TestResult:
+def diebold_mariano(
+    loss_a: np.ndarray,
+    loss_b: np.ndarray,
+    *,
+    horizon: int = 1,
+    lags: int | None = None,
+    weights: Literal["bartlett", "rectangular"] = "bartlett",
+) -> TestResult:
     """Are two forecasts equally good? Two-sided test on their losses row by row, (n,) each, in time order.
 
     A negative statistic favours the first. Variance of the mean loss difference with `lags` autocovariances and
@@ -50,16 +57,29 @@ def diebold_mariano(loss_a: np.ndarray, loss_b: np.ndarray, *, horizon: int = 1,
     correction of Harvey, Leybourne and Newbold (1997, International Journal of Forecasting 13) with t(n-1)
     quantiles. Definition: Diebold and Mariano (1995, Journal of Business & Economic Statistics 13). Raises
     CourseError for fewer than 10 rows or equal losses throughout.
+
+    Bartlett weights shrink the autocovariances that overlapping forecasts must have, so that at long horizons the test
+    rejects too often. `weights="rectangular"` counts `lags` of them (default: horizon - 1) in full, as Diebold and
+    Mariano do; where that variance is not positive, Bartlett's is taken.
     """
+    if weights not in ("bartlett", "rectangular"):
+        raise CourseError(f'Weights are "bartlett" or "rectangular", not {weights!r}.')
     loss_a, loss_b = _pair(loss_a, loss_b)
     d, n = loss_a - loss_b, len(loss_a)
     if n < 10:
         raise CourseError(f"The Diebold–Mariano test needs at least 10 forecasts, not {n}.")
-    if lags is None:
-        lags = max(horizon - 1, int(4 * (n / 100) ** (2 / 9)))
     centred = d - d.mean()
-    covariances = np.array([centred[k:] @ centred[: n - k] / n for k in range(lags + 1)])
-    long_run = covariances[0] + 2 * ((1 - np.arange(1, lags + 1) / (lags + 1)) @ covariances[1:])
+
+    def variance(weight: np.ndarray) -> float:
+        covariances = np.array([centred[k:] @ centred[: n - k] / n for k in range(len(weight) + 1)])
+        return covariances[0] + 2 * (weight @ covariances[1:])
+
+    long_run = 0.0
+    if weights == "rectangular":
+        long_run = variance(np.ones(horizon - 1 if lags is None else lags))
+    if long_run <= 0:
+        lags = max(horizon - 1, int(4 * (n / 100) ** (2 / 9))) if lags is None else lags
+        long_run = variance(1 - np.arange(1, lags + 1) / (lags + 1))
     if long_run <= 0:
         raise CourseError("The two losses differ by a constant: there is nothing to test.")
     correction = np.sqrt((n + 1 - 2 * horizon + horizon * (horizon - 1) / n) / n)

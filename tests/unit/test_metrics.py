@@ -56,6 +56,39 @@ def test_diebold_mariano_has_the_right_size():
     assert 0.02 < rejected < 0.10
 
 
+def test_diebold_mariano_with_rectangular_weights_is_the_uniform_kernel_of_statsmodels():
+    import statsmodels.api as sm
+
+    d = np.convolve(np.random.default_rng(5).standard_normal(205), np.ones(6), "valid")  # overlaps by five
+    result = forecast.diebold_mariano(d, np.zeros(200), horizon=6, weights="rectangular")
+    options = {"maxlags": 5, "kernel": "uniform"}
+    hac = sm.OLS(d, np.ones(200)).fit(cov_type="HAC", cov_kwds=options)
+    correction = np.sqrt((200 + 1 - 12 + 6 * 5 / 200) / 200)
+    assert result.statistic == pytest.approx(hac.tvalues[0] * correction, rel=1e-9)
+    assert result.pvalue > forecast.diebold_mariano(d, np.zeros(200), horizon=6).pvalue
+
+
+def test_diebold_mariano_with_rectangular_weights_keeps_its_size_where_forecasts_overlap():
+    noise = np.random.default_rng(6).standard_normal((1000, 277))
+    overlapping = noise.cumsum(axis=1)[:, 6:] - noise.cumsum(axis=1)[:, :-6]
+    zero = np.zeros(overlapping.shape[1])
+    size = {
+        weights: np.mean(
+            [forecast.diebold_mariano(d, zero, horizon=6, weights=weights).pvalue < 0.05 for d in overlapping]
+        )
+        for weights in ("bartlett", "rectangular")
+    }
+    assert size["rectangular"] < 0.08 < size["bartlett"]
+
+
+def test_diebold_mariano_falls_back_to_bartlett_weights_and_refuses_others():
+    d = 0.1 + np.tile([1.0, -1.0], 50)  # its first autocovariance makes the rectangular variance negative
+    fallen = forecast.diebold_mariano(d, np.zeros(100), horizon=2, weights="rectangular")
+    assert fallen == forecast.diebold_mariano(d, np.zeros(100), horizon=2)
+    with pytest.raises(CourseError, match="rectangular"):
+        forecast.diebold_mariano(d, np.zeros(100), weights="flat")
+
+
 def test_pesaran_timmermann_by_hand_size_and_power():
     generator = np.random.default_rng(3)
     blind = [forecast.pesaran_timmermann(*generator.standard_normal((2, 300))).pvalue < 0.05 for _ in range(400)]
