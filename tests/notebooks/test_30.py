@@ -37,7 +37,7 @@ def lesson() -> dict:
         ("def monotone_edges(", "\0"),
         ("class WeightOfEvidence(", "\0"),
         ("def chosen(", "\0"),
-        ("def capital(", "\n\n\nPD, R,"),
+        ("def capital(", "\n\n\nprint("),
     ):
         exec(source(part, until), space)
     return space
@@ -91,6 +91,39 @@ def test_capital_reproduces_published_risk_weights_of_revolving_credit(lesson, l
         assert 1250 * float(lesson["capital"](probability, lgd, 0.04)) == pytest.approx(printed, abs=0.006)
     assert lesson["capital"](1 - 1e-9, lgd, 0.04) == pytest.approx(0, abs=1e-3)
     assert lesson["capital"](0.02, lgd, 1e-12) == pytest.approx(0, abs=1e-5)  # independent clients: no bad year
+
+
+def test_the_noise_floor_equals_the_ece_of_outcomes_drawn_from_the_score():
+    from helpers.metrics import classifier
+
+    space = {"np": np, "SEED": 3}
+    exec(source("def noise_floor(", "\n\n\nmain = "), space)
+    p = np.random.default_rng(0).beta(1, 3, 1003)
+    drawn = np.random.default_rng(3).random((200, 1003)) < np.sort(p)
+    eces = [classifier.expected_calibration_error(y.astype(int), np.sort(p)) for y in drawn]
+    assert space["noise_floor"](p) == pytest.approx((np.mean(eces), np.quantile(eces, 0.95)), abs=1e-12)
+
+
+def test_additive_boosting_adds_up_and_boosting_does_not():
+    """f(a, b) + f(a', b') = f(a, b') + f(a', b) on random points, for the notebook's two kinds of boosting."""
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
+    class Run:
+        pick = staticmethod(lambda quick, full: quick)
+
+    space = {"HistGradientBoostingClassifier": HistGradientBoostingClassifier, "run": Run}
+    exec(
+        "def book_boosting" + source("def book_boosting(", "\n\n\ndef kernel").partition("def book_boosting")[2], space
+    )
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(4000, 4))
+    y = (rng.random(4000) < 1 / (1 + np.exp(-2 * X[:, 0] * X[:, 2]))).astype(int)
+    a, b = rng.normal(size=(2, 200, 4))
+    swap = np.array([True, True, False, False])
+    for more, adds in (({"interaction_cst": "no_interactions"}, True), ({}, False)):
+        f = space["book_boosting"](0.1, 8, **more).fit(X, y).decision_function
+        gap = f(a) + f(b) - f(np.where(swap, a, b)) - f(np.where(swap, b, a))
+        assert (np.abs(gap).max() < 1e-9) == adds
 
 
 def test_chouldechovas_identity_holds_in_the_table_of_groups(lesson):
@@ -155,7 +188,7 @@ def test_the_notebook_runs_on_a_file_of_ones_own_up_to_its_verdict(own_file, mon
     notebook = nbformat.read(NOTEBOOK, as_version=4)
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     (end,) = [i for i, cell in enumerate(code) if cell.source.startswith("FOLDS, REPEATS = ")]
-    starts = ("def by_fold(", "significant = ", "base = outcome.mean()", "places = ")
+    starts = ("def by_fold(", "rng, grown = ", "base = outcome.mean()", "places = ")
     verdict = [cell for cell in code if cell.source.startswith(starts)]
     claims = [cell for cell in code if "claims" in cell.metadata.get("tags", [])][:1]
     assert len(verdict) == len(starts)
