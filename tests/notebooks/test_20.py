@@ -95,3 +95,19 @@ def test_clark_west_is_the_profit_of_the_forecast_when_the_benchmark_is_zero(les
 def test_holm_multiplies_the_smallest_by_their_number(lesson):
     adjusted = lesson["holm"](pd.Series({"a": 0.04, "b": 0.01, "c": 0.03}))
     assert adjusted.to_dict() == pytest.approx({"a": 0.06, "b": 0.03, "c": 0.06})
+
+
+def test_holm_never_falls_below_the_value_before(lesson):
+    adjusted = lesson["holm"](pd.Series({"a": 0.020, "b": 0.021, "c": 0.9}))
+    assert adjusted.to_dict() == pytest.approx({"a": 0.06, "b": 0.06, "c": 0.9})
+
+
+def test_a_comparison_is_the_test_with_its_interval(lesson):
+    rng = np.random.default_rng(2)
+    loss, other = rng.chisquare(1, (2, 400))
+    found, wanted = lesson["compare"](loss, other), forecast.diebold_mariano(loss, other)
+    assert found.two_sided == wanted.pvalue
+    assert found.less == pytest.approx(stats.norm.cdf(wanted.statistic))
+    assert found.difference == pytest.approx((loss - other).mean())
+    assert (found.low + found.high) / 2 == pytest.approx(found.difference)
+    assert found.high - found.difference == pytest.approx(1.96 * abs(found.difference / wanted.statistic))
