@@ -43,6 +43,7 @@ class Child:
     """
 
     def __init__(self, command: Sequence) -> None:
+        """Start it."""
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "bufsize": 0}
         self._process = subprocess.Popen(command, env=environment(), start_new_session=True, **pipes)
         self._heard: queue.Queue[bytes] = queue.Queue(maxsize=100)  # who says more than that has to wait
@@ -63,7 +64,7 @@ class Child:
             self._process.stdin.write(line)
 
     def hear(self, seconds: float) -> str:
-        """The next line of its output. Closes, and raises CourseError, where none comes in `seconds`, or it has ended."""
+        """The next line of its output. Closes, and raises CourseError, where none comes in `seconds`."""
         with contextlib.suppress(queue.Empty, UnicodeDecodeError):
             if line := self._heard.get(timeout=max(0.0, seconds)):
                 return line.decode()
