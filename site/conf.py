@@ -39,7 +39,12 @@ html_theme_options = {
 
 # Formulas are drawn by MathJax from this site, so that it reads offline.
 mathjax_path = "mathjax/MathJax.js?config=TeX-AMS-MML_HTMLorMML-full"
-mathjax2_config = {"tex2jax": {"processClass": "tex2jax_process|mathjax_process|math|output_area"}}
+mathjax2_config = {
+    "tex2jax": {"processClass": "tex2jax_process|mathjax_process|math|output_area"},
+    # the fonts that this MathJax brings along
+    "HTML-CSS": {"availableFonts": [], "preferredFont": None, "imageFont": None, "webFont": "STIX-Web"},
+    "messageStyle": "none",
+}
 
 
 def setup(app):

@@ -3,6 +3,7 @@
 import re
 import shutil
 from pathlib import Path
+from urllib.request import url2pathname
 
 import pytest
 
@@ -56,6 +57,14 @@ def test_formulas_are_drawn(page):
     page.wait_for_function("() => window.MathJax && MathJax.Hub && MathJax.Hub.queue.pending === 0", timeout=60_000)
     page.wait_for_selector(".bd-article .MathJax", timeout=60_000)
     assert r"\(" not in page.inner_text(".bd-article")
+    asked = page.evaluate(
+        "performance.getEntriesByType('resource').map(r => r.name).filter(n => n.includes('mathjax'))"
+    )
+    assert all(Path(url2pathname(name.split("?")[0].removeprefix("file://"))).exists() for name in asked)
+    page.locator(".bd-article .MathJax_Display, .bd-article .MathJax").nth(3).screenshot(path=SHOTS / "formula.png")
+    page.screenshot(
+        path=SHOTS / "formulas.png", full_page=True, clip={"x": 250, "y": 800, "width": 800, "height": 1400}
+    )
 
 
 def test_figures_stay_readable_in_the_dark(page):
