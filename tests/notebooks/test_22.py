@@ -87,8 +87,8 @@ def test_key_rate_hedge_moves_with_the_debt(lesson, keys):
     today = np.exp(-zeros * grid)
     debt = rng.uniform(1, 9, (3, 20))
     flows = np.stack([np.tile(np.where(grid <= key, 0.02, 0) + (grid == key), (3, 1)) for key in keys], axis=1)
-    held = (lesson["key_rate_hedge"](debt, flows, today, keys)[:, :, None] * flows).sum(axis=1) - debt
-    for unit in np.eye(len(keys)):
-        tent = np.interp(grid, keys, unit)
+    tents = np.stack([np.interp(grid, keys, unit) for unit in np.eye(len(keys))])
+    held = (lesson["match"](debt, flows, today, tents)[:, :, None] * flows).sum(axis=1) - debt
+    for tent in tents:
         up, down = ((held * np.exp(-(zeros + move * tent) * grid)).sum(axis=1) for move in (1e-5, -1e-5))
         assert up - down == pytest.approx(np.zeros(3), abs=1e-8)

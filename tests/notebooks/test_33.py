@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scipy import optimize, stats
+from scipy import optimize, special, stats
 
 NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "33_operational_risk.ipynb"
 
@@ -13,7 +13,7 @@ NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "33_operational_risk.ipynb"
 @pytest.fixture(scope="module")
 def lesson() -> dict:
     """The functions of the cells with the tag `functions`, and those that the tail models need."""
-    space = {"np": np, "stats": stats, "optimize": optimize}
+    space = {"np": np, "stats": stats, "optimize": optimize, "expit": special.expit}
     for cell in json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]:
         source = "".join(cell["source"])
         if "functions" in cell["metadata"].get("tags", []) or source.startswith(("def tail_quantile", "INPUTS = ")):
@@ -68,9 +68,9 @@ def test_panjer_equals_a_plain_convolution_of_counts(lesson, rate, dispersion):
 def test_the_linear_tail_is_found_again(lesson):
     rng = np.random.default_rng(2)
     x = rng.standard_normal((40_000, 5))
-    log_scale, shape = 0.5 + x @ [0.3, 0, 0, -0.2, 0], np.exp(-1 + x @ [0, 0.2, 0.3, 0, 0])
+    log_scale, shape = 0.5 + x @ [0.3, 0, 0, -0.2, 0], special.expit(-1 + x @ [0, 0.2, 0.3, 0, 0])
     y = stats.genpareto(shape, scale=np.exp(log_scale)).rvs(random_state=3)
     weights = lesson["fit_tail"](x, y, 1)
-    np.testing.assert_allclose(weights, [0.5, 0.3, 0, 0, -0.2, 0, -1, 0, 0.2, 0.3, 0, 0], atol=0.08)
+    np.testing.assert_allclose(weights, [0.5, 0.3, 0, 0, -0.2, 0, -1, 0, 0.2, 0.3, 0, 0], atol=0.12)
     log_density = lesson["log_density"](y[:9], log_scale[:9], shape[:9])
     np.testing.assert_allclose(log_density, stats.genpareto(shape[:9], scale=np.exp(log_scale[:9])).logpdf(y[:9]))
