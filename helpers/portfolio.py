@@ -11,10 +11,13 @@ from helpers.errors import CourseError
 
 
 class Held(NamedTuple):
-    """What holding a series of weights gave: excess return after costs, and traded value over wealth, both (t,)."""
+    """What holding a series of weights gave: excess return after costs, and traded value over wealth, both (t,); the
+    period in which wealth fell to zero, None where it never did.
+    """
 
     net: np.ndarray
     traded: np.ndarray
+    ruined: int | None = None
 
 
 def rolling_moments(returns: np.ndarray, length: int) -> tuple[np.ndarray, np.ndarray]:
@@ -58,13 +61,21 @@ def risk_parity(covariance: np.ndarray, *, tolerance: float = 1e-10, sweeps: int
     raise CourseError(f"Risk parity did not settle in {sweeps} sweeps: is a covariance matrix singular?")
 
 
-def hold(weights: np.ndarray, excess: np.ndarray, cash: np.ndarray | float = 0.0, *, cost: float = 0.0) -> Held:
+def hold(
+    weights: np.ndarray,
+    excess: np.ndarray,
+    cash: np.ndarray | float = 0.0,
+    *,
+    cost: float = 0.0,
+    to_ruin: bool = False,
+) -> Held:
     """Hold weights[t] (t, n), decided before period t begins, over each period, and pay for the trades in between.
 
     excess (t, n): simple returns less `cash` (t,), the simple return of what is not invested; weights need not add up
     to 1. Before period t the weights, which have drifted with the prices, are brought to weights[t]; `cost` is lost
     per traded value (0.0005 is five basis points). The first weights are bought from cash. Raises CourseError where
-    shapes differ, values are missing, or wealth falls to zero.
+    shapes differ, values are missing, or wealth falls to zero; with `to_ruin` the account then ends instead: all is
+    lost in that period, `ruined`, and from the next on there is no wealth to earn on or to trade (net, traded: nan).
     """
     weights, excess = np.asarray(weights, dtype=float), np.asarray(excess, dtype=float)
     if weights.shape != excess.shape or weights.ndim != 2:
@@ -74,9 +85,14 @@ def hold(weights: np.ndarray, excess: np.ndarray, cash: np.ndarray | float = 0.0
     cash = np.broadcast_to(cash, len(weights))
     gross = (weights * excess).sum(axis=1)
     wealth = 1 + cash + gross
-    if not (wealth > 0).all():
-        raise CourseError(f"Wealth falls to zero in period {int(np.argmax(wealth <= 0))}: scale the weights down.")
-    drifted = weights * (1 + cash[:, None] + excess) / wealth[:, None]
+    ruined = None if (wealth > 0).all() else int(np.argmax(wealth <= 0))
+    if ruined is not None and not to_ruin:
+        raise CourseError(f"Wealth falls to zero in period {ruined}: scale the weights down.")
+    drifted = weights * (1 + cash[:, None] + excess) / np.where(wealth > 0, wealth, np.nan)[:, None]
     before = np.concatenate([np.zeros((1, weights.shape[1])), drifted[:-1]])
     traded = np.abs(weights - before).sum(axis=1)
-    return Held(gross - cost * traded, traded)
+    net = gross - cost * traded
+    if ruined is not None:
+        net[ruined] = -1 - cash[ruined]
+        net[ruined + 1 :] = traded[ruined + 1 :] = np.nan
+    return Held(net, traded, ruined)

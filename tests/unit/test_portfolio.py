@@ -128,3 +128,13 @@ def test_hold_refuses_ruin_and_gaps():
         portfolio.hold(np.ones((2, 1)), np.zeros((3, 1)))
     with pytest.raises(CourseError, match="missing"):
         portfolio.hold(np.ones((2, 1)), np.full((2, 1), np.nan))
+
+
+def test_an_account_held_to_its_ruin_ends_there():
+    excess = np.array([[0.1], [-0.6], [0.2], [0.3]])
+    held = portfolio.hold(np.full((4, 1), 2.0), excess, 0.01, cost=0.001, to_ruin=True)
+    assert held.ruined == 1
+    assert held.net[1] == pytest.approx(-1.01)  # with the bills' 1 % all wealth is gone
+    assert np.isnan(held.net[2:]).all() and np.isnan(held.traded[2:]).all()
+    alive = portfolio.hold(np.full((4, 1), 1.0), excess, 0.01, cost=0.001, to_ruin=True)
+    assert alive.ruined is None and np.isfinite(alive.net).all()
