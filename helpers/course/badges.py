@@ -9,6 +9,7 @@ from importlib import resources
 from pathlib import Path
 from urllib.parse import quote
 
+from helpers.course.markdown import prose
 from helpers.errors import CourseError
 from helpers.notebooks import (
     HEADING,
@@ -27,7 +28,9 @@ from helpers.notebooks import (
 BLOCK = re.compile(r"<!-- badges -->.*?<!-- /badges -->", re.S)
 CLONE = re.compile(r"(git clone https://github\.com/)[^\s]+")
 REMOTE = re.compile(r"(?:https://|ssh://git@|git@)github\.com[/:](?P<address>[^/\s]+/[^/\s]+?)(?:\.git)?/?")
-MAP, TIMES = (re.compile(rf"<!-- {name} -->.*?<!-- /{name} -->", re.S) for name in ("map", "times"))
+MAP, TIMES, GRAPH, MINUTES = (
+    re.compile(rf"<!-- {name} -->.*?<!-- /{name} -->", re.S) for name in ("map", "times", "graph", "minutes")
+)
 START = "00_start_here.ipynb"
 UNSET = (
     "*Colab and Binder: this copy of the course has no public address yet. In a clone of your own repository, "
@@ -134,6 +137,51 @@ def _times(notebooks: list[Notebook]) -> str:
     return "\n".join([*rows, "<!-- /times -->"])
 
 
+def _needs(notebooks: list[Notebook]) -> dict[str, list[str]]:
+    """The numbers that each notebook's row Needs names, without those that another of them leads to."""
+    ready = {notebook.number for notebook in notebooks}
+    named = {
+        nb.number: [n for n in re.findall(r"\[(\d\d)\]", nb.table.get("needs", "")) if n in ready] for nb in notebooks
+    }
+
+    def above(number: str, seen: frozenset[str] = frozenset()) -> set[str]:
+        rest = [n for n in named[number] if n not in seen]
+        return set(rest).union(*(above(n, seen | {number}) for n in rest))
+
+    return {
+        number: [n for n in direct if not any(n in above(other) for other in direct)]
+        for number, direct in named.items()
+    }
+
+
+def _graph(notebooks: list[Notebook]) -> str:
+    """What rests on what, as a Mermaid graph."""
+    rows = ["<!-- graph -->", "```mermaid", "graph LR"]
+    rows += [f'  n{nb.number}["{nb.number} {nb.slug.replace("_", " ")}"]' for nb in notebooks]
+    rows += [f"  n{before} --> n{number}" for number, needs in _needs(notebooks).items() for before in sorted(needs)]
+    return "\n".join([*rows, "```", "<!-- /graph -->"])
+
+
+def _minutes(notebooks: list[Notebook]) -> str:
+    """Minutes of reading and exercises, by the words and cells there are, and seconds of the stamped run."""
+    rows = ["<!-- minutes -->", "| notebook | reading, min | exercises | run, s |", "|---|---|---|---|"]
+    for nb in notebooks:
+        kinds = [cell["cell_type"] for cell in nb.cells]
+        words = sum(len(re.findall(r"\w+", prose(cell))) for cell in nb.cells)
+        asked = sum("check" in tags(cell) for cell in nb.cells)
+        minutes = 5 * round((words / 150 + kinds.count("code") / 2 + 15 * asked) / 5)
+        seconds = f"{nb.stamp['seconds']:.0f}" if "seconds" in nb.stamp else "–"
+        rows.append(f"| {nb.label} | {minutes} | {asked} | {seconds} |")
+    return "\n".join([*rows, "<!-- /minutes -->"])
+
+
+def renewed_teaching(content: str) -> str:
+    """The page for teachers with graph and minutes as the notebooks have them."""
+    notebooks = select()
+    content = GRAPH.sub(lambda _: _graph(notebooks), content, count=1)
+    return MINUTES.sub(lambda _: _minutes(notebooks), content, count=1)
+
+
 def renewed_readme(content: str) -> str:
     """The README with badges, address, map and times as the notebooks and pyproject.toml have them."""
     notebooks = select()
@@ -151,12 +199,14 @@ def renew(write: bool) -> list[Path]:
             changed.append(notebook.path)
             if write:
                 write_atomically(notebook.path, fresh)
-    readme = root() / "README.md"
-    if readme.exists():
-        content = readme.read_text(encoding="utf-8")
-        fresh = renewed_readme(content)
+    for name, renewed_page in (("README.md", renewed_readme), ("TEACHING.md", renewed_teaching)):
+        page = root() / name
+        if not page.exists():
+            continue
+        content = page.read_text(encoding="utf-8")
+        fresh = renewed_page(content)
         if fresh != content:
-            changed.append(readme)
+            changed.append(page)
             if write:
-                write_atomically(readme, fresh)
+                write_atomically(page, fresh)
     return changed

@@ -496,6 +496,49 @@ def student(numbers, out) -> None:
 
 
 @course.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=".", help="Where the tables go.")
+@click.option("--jobs", type=_Jobs(), default="auto", show_default=True, help="Copies at a time.")
+@click.option(
+    "--timeout", type=click.IntRange(1), metavar="S", help="Seconds a cell (default: 3 x the notebook's time)."
+)
+@click.option(
+    "--memory", type=click.IntRange(500), default=4000, show_default=True, metavar="MB", help="A copy's most."
+)
+@click.option("--backend", default="tensorflow", show_default=True, help="Keras backend.")
+@click.option("--unconfined", is_flag=True, help="Run the copies with all your rights; for a virtual machine.")
+def grade(folder, out, jobs, timeout, memory, backend, unconfined) -> None:
+    """Mark the copies in FOLDER that `course student` made and readers filled in.
+
+    Only their answers are taken; each copy runs by itself in our notebook, confined to a folder of its own, without a
+    network, with limits of time and memory. The tables (CSV, HTML) get a name that nothing has yet.
+    """
+    from helpers.course import grade, report, runner
+    from helpers.notebooks import select
+
+    runner.check_backend(backend)
+    limits = {"timeout": timeout, "memory_mb": memory, "backend": backend, "confined": not unconfined}
+    console, marked = _console(), []
+    found = len(grade.copies(folder))
+    jobs = runner.jobs_for([nb for nb in select() if grade.exercises(nb)], jobs)
+    console.print(f"{found} copies, {jobs} at a time")
+
+    def done(one) -> None:
+        marked.append(one)
+        said = one.problem or f"{sum(one.passed)}/{len(one.passed)}  " + " | ".join(filter(None, one.notes))
+        console.print(f"{len(marked):>3}  {report.marked(one.copy)}  {report.marked(said)}", soft_wrap=True)
+
+    try:
+        grade.grade(folder, limits, jobs, done)
+    finally:
+        if marked:
+            for path in grade.write(sorted(marked, key=lambda one: one.copy), out):
+                console.print(f"wrote {report.marked(report.short(path))}")
+    if any(one.problem for one in marked):
+        raise CourseError(f"{sum(bool(one.problem) for one in marked)} copies could not be marked: see the table.")
+
+
+@course.command()
 @click.argument("numbers", nargs=-1)
 @click.option("--kind", "kinds", multiple=True, metavar="KIND", help="Only this kind; may be given several times.")
 @click.option("--budget", type=click.FloatRange(0), metavar="MIN", help="As many as fit into so many minutes.")

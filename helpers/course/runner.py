@@ -63,7 +63,7 @@ class Plan:
     """What to run and how; seconds of `timeout` are per cell.
 
     `inject` is the source of one cell to run behind the imports, `env` is added to the worker's environment. With
-    `stamping` the claims of the run need not be those of the last stamp.
+    `stamping` the claims of the run need not be those of the last stamp; `confine` is what a strange notebook may do.
     """
 
     notebooks: list[Notebook]
@@ -76,6 +76,7 @@ class Plan:
     inject: str = ""
     env: dict[str, str] = field(default_factory=dict)
     stamping: bool = False
+    confine: dict | None = None
     running: list[subprocess.Popen] = field(default_factory=list)
     stopping: threading.Event = field(default_factory=threading.Event)
 
@@ -157,6 +158,7 @@ def _start_worker(notebook: Notebook, plan: Plan, paths: dict[str, Path]) -> sub
         "parameters": {"PROFILE": plan.profile, "SEED": plan.seed},
         "timeout": plan.timeout,
         "inject": plan.inject,
+        "confine": plan.confine,
     }
     worker = subprocess.Popen(
         [sys.executable, "-m", "helpers.course.worker"],
@@ -321,6 +323,7 @@ def run_one(notebook: Notebook, plan: Plan, tell: Callable[[Notebook, dict], Non
         "date": datetime.date.today().isoformat(),
         "output": str(output),
         "notes": notes,
+        "exercises": [line for line in lines if line["kind"] == "exercise"],
     }
     error = end["error"]
     if end["status"] == "ok":

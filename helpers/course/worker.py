@@ -12,6 +12,7 @@ import os
 import sys
 import threading
 import time
+from pathlib import Path
 
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine, papermill_engines
@@ -20,6 +21,8 @@ from helpers.course.folder import sign
 from helpers.notebooks import tags
 
 MOST_TEXT = 10_000_000  # characters that a notebook may print; what follows is dropped
+LEFT = {"name": "Ended early", "message": "the notebook stopped here, so not every cell has run"}
+MOST_PROCESSES = 200  # that a confined notebook may have
 INJECTED = "injected-parameters"  # papermill's tag for its own cell, and ours for the one cell of an order
 
 
@@ -27,12 +30,17 @@ class _Client(PapermillNotebookClient):
     """Papermill's client, telling how far it is and when the first output came."""
 
     report: _Report
+    bounds: dict | None = None
 
     def start_new_kernel(self, **kwargs):
         """Start the clock, and keep hold of the process."""
         self.report.started = time.monotonic()
+        if self.bounds:
+            _confine(self.km, self.bounds)
         super().start_new_kernel(**kwargs)
         self.report.kernel = self.km.provisioner.process
+        if self.bounds:
+            threading.Thread(target=_keep_small, args=(self.report, self.bounds["memory_mb"]), daemon=True).start()
         self.on_cell_executed = self._executed
 
     def _executed(self, cell, cell_index, execute_reply) -> None:
@@ -57,6 +65,8 @@ class _Client(PapermillNotebookClient):
         self.report.cell = cell_index
         result = super().execute_cell(cell, cell_index, **kwargs)
         self.report.ran.add(cell_index)
+        if "raises-exception" in tags(cell):
+            _set_errors_aside(cell)
         if _wrong(cell):
             self._ask(f"keep({self.report.place(cell_index)})", cell)
         self.report.cell_done(cell_index)
@@ -81,6 +91,45 @@ class _Client(PapermillNotebookClient):
             raise RuntimeError(f"its exercise could not be proved: {reply['content'].get('evalue', '')}")
 
 
+def _set_errors_aside(cell) -> None:
+    """Move a cell's errors into its metadata: papermill, other than nbclient, ends by raising any that it finds."""
+    errors = [output for output in cell.outputs if output.output_type == "error"]
+    cell.metadata["errors"] = [{"name": output.ename, "message": output.evalue} for output in errors]
+    cell.outputs = [output for output in cell.outputs if output.output_type != "error"]
+
+
+def _confine(manager, bounds: dict) -> None:
+    """Have the kernel start within bounds, and be spoken to through sockets in its own folder, not over the network."""
+    record = os.environ["COURSE_RECORD"]
+    open(record, "ab").close()  # the kernel may write into this file, and not make another beside it
+    manager.transport, manager.ip, manager.connection_file = "ipc", bounds["socket"], bounds["socket"] + ".json"
+    env = {name: value for name, value in os.environ.items() if name.startswith(tuple(bounds["keep"]))}
+    order = {name: bounds[name] for name in ("read", "bytes")}
+    order |= {"write": [*bounds["write"], record], "env": env | bounds["env"]}
+    program = [sys.executable, str(Path(__file__).with_name("confine.py")), json.dumps(order)]
+    manager.kernel_spec.argv = [*program, sys.executable, *manager.kernel_spec.argv[1:]]
+
+
+def _keep_small(report: _Report, most_mb: int) -> None:
+    """Kill the kernel when it and all that it has started hold more memory than this, or are very many."""
+    import psutil
+
+    while report.kernel is not None and report.kernel.poll() is None:
+        with contextlib.suppress(psutil.Error):
+            kernel = psutil.Process(report.kernel.pid)
+            family, held = [kernel, *kernel.children(recursive=True)], 0
+            for process in family:
+                with contextlib.suppress(psutil.Error):
+                    held += process.memory_info().rss
+            if held > most_mb * 2**20 or len(family) > MOST_PROCESSES:
+                much = f"more than {most_mb:,} MB" if len(family) <= MOST_PROCESSES else f"{len(family)} processes"
+                report.too_much = f"it took {much} and was ended"
+                for process in family:
+                    with contextlib.suppress(psutil.Error):
+                        process.kill()
+        time.sleep(0.1)
+
+
 def _wrong(cell) -> list[str]:
     """The wrong answers that the check of this cell must reject."""
     return list(cell.metadata.get("course", {}).get("wrong", [])) if "check" in tags(cell) else []
@@ -102,6 +151,7 @@ class _Report:
         self.stream = stream
         self.started = time.monotonic()
         self.first_output = self.kernel = self.left = None
+        self.too_much = ""
         self.cell = self.printed = self.exercises = 0
         self.ran: set[int] = set()
         self.injected: list[int] = []
@@ -137,6 +187,7 @@ class _Engine(NBClientEngine):
 
     report: _Report
     source = ""
+    bounds: dict | None = None
 
     @classmethod
     def execute_notebook(cls, nb, kernel_name, **kwargs):
@@ -155,7 +206,7 @@ class _Engine(NBClientEngine):
         client = _Client(
             nb_man, kernel_name=kernel_name, timeout=execution_timeout, startup_timeout=120, record_timing=False
         )
-        client.report = cls.report
+        client.report, client.bounds = cls.report, cls.bounds
         cls.report.injected = [index for index, cell in enumerate(nb_man.nb.cells) if INJECTED in tags(cell)]
         cls.report.send("start", cells=len(nb_man.nb.cells))
         save, saved = nb_man.save, 0.0
@@ -224,12 +275,17 @@ def _run(order: dict, report: _Report) -> tuple[str, dict]:
         if (unrun := _unrun(nb, report)) is None:
             return "ok", {}
         report.cell = unrun
-        return "failed", {"name": "Ended early", "message": "the notebook stopped here, so not every cell has run"}
+        return "failed", dict(LEFT)
     except PapermillExecutionError as failure:
         return "failed", {"name": failure.ename, "message": failure.evalue}
     except CellTimeoutError:
         return "failed", {"name": "Timeout", "message": f"the cell took longer than {order['timeout']} s"}
     except DeadKernelError:
+        if report.left is not None:  # it had been told to exit, and did so some cells later
+            report.cell = report.left
+            return "failed", dict(LEFT)
+        if report.too_much:
+            return "killed", {"name": "Kernel died", "message": report.too_much}
         signal = -(report.kernel.poll() or 0)
         if signal == 9:
             why = "killed by signal 9; most often the memory ran out: close other programs or use --jobs 1"
@@ -252,7 +308,7 @@ def main() -> None:
     order = json.loads(order)
     threading.Thread(target=_watch, args=(report,), daemon=True).start()
 
-    _Engine.report, _Engine.source = report, order["inject"]
+    _Engine.report, _Engine.source, _Engine.bounds = report, order["inject"], order.get("confine")
     papermill_engines.register("course", _Engine)
     status, error = _run(order, report)
     if error:

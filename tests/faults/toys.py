@@ -60,9 +60,9 @@ def add(tree, number, *sources):
     return path
 
 
-def course(*arguments, **environment):
+def course(*arguments, cwd=None, **environment):
     environment = os.environ | environment
-    return subprocess.run([*COURSE, *arguments], capture_output=True, text=True, env=environment, timeout=120)
+    return subprocess.run([*COURSE, *arguments], capture_output=True, text=True, env=environment, timeout=240, cwd=cwd)
 
 
 def report(tree):
