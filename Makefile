@@ -63,9 +63,9 @@ site: setup
 	@$(BIN)/python helpers/course/setup.py --site
 	@$(BIN)/course site
 
-# Opens the site in headless Chromium: search, dark mode, a phone's width, formulas, contrast
+# Opens the site in headless Chromium: search, dark mode, a phone's width, formulas, contrast; and three slide decks
 test-site: site
-	@$(BIN)/python -m uv pip install -q --python $(BIN)/python -e '.[browser]'
+	@$(BIN)/python -m uv pip install -q --python $(BIN)/python -e '.[browser,slides]'
 	@$(BIN)/pytest -m site tests/site
 
 lock: setup

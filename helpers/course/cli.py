@@ -496,6 +496,19 @@ def student(numbers, out) -> None:
 
 
 @course.command()
+@click.argument("numbers", nargs=-1)
+def slides(numbers) -> None:
+    """Write notebooks as slides (reveal.js) into build/slides, from their stored outputs; they need no network."""
+    from helpers.course import report, slides
+    from helpers.notebooks import root, select
+
+    out, notebooks = root() / "build" / "slides", select(numbers)
+    slides.assets(out)
+    for notebook in notebooks:
+        click.echo(f"wrote {report.short(slides.write(notebook, out))}")
+
+
+@course.command()
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=".", help="Where the tables go.")
 @click.option("--jobs", type=_Jobs(), default="auto", show_default=True, help="Copies at a time.")

@@ -493,7 +493,7 @@ def stamped(notebook: Notebook, result: dict) -> str:
         metadata = cell.get("metadata", {})
         jupyter = {key: value for key, value in metadata.get("jupyter", {}).items() if key.endswith("_hidden")}
         wrong = {key: value for key, value in metadata.get("course", {}).items() if key == "wrong"}
-        kept = {"tags": tags(cell), "jupyter": jupyter, "course": wrong}
+        kept = {"tags": tags(cell), "jupyter": jupyter, "course": wrong, "slideshow": metadata.get("slideshow")}
         cell["metadata"] = {name: value for name, value in kept.items() if value}
     keep = {key: value for key, value in raw["metadata"].get("course", {}).items() if key not in ("stamp", "run")}
     fields = ("data", "profile", "seed", "backend", "device", "date", "seconds", "peak_mb")
