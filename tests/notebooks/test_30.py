@@ -97,7 +97,7 @@ def test_the_noise_floor_equals_the_ece_of_outcomes_drawn_from_the_score():
     from helpers.metrics import classifier
 
     space = {"np": np, "SEED": 3}
-    exec(source("def noise_floor(", "\n\n\nmain = "), space)
+    exec(source("def noise_floor(", "\n\n\ndef isotonic("), space)
     p = np.random.default_rng(0).beta(1, 3, 1003)
     drawn = np.random.default_rng(3).random((200, 1003)) < np.sort(p)
     eces = [classifier.expected_calibration_error(y.astype(int), np.sort(p)) for y in drawn]
@@ -126,12 +126,57 @@ def test_additive_boosting_adds_up_and_boosting_does_not():
         assert (np.abs(gap).max() < 1e-9) == adds
 
 
+def test_a_cut_keeps_what_the_uncured_draw_and_its_interval_covers_that(lesson):
+    """In a world where those who miss July draw a fifth of their unused line unless cured, a cut keeps LGD / 5 of
+    the lines of the uncured; the interval holds it about 19 times in 20. Whoever pays July is not counted.
+    """
+    text = source("def kept_by_cutting(")
+    text = text[: text.index("\nin_june = ")].replace("unused = ", "unused_ = ")
+    inside = []
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        n = 800
+        status = np.zeros((n, 6), dtype=int)
+        status[:, 3], cured = 2 * (rng.random(n) < 0.5), rng.random(n) < 0.4
+        status[:, 5] = np.where(cured, 0, status[:, 3])
+        limit = rng.lognormal(11, 0.7, n)
+        bill = np.tile(0.3 * limit[:, None], (1, 6))
+        growth = 0.2 + 0.3 * rng.normal(size=n)
+        bill[:, 5] += np.where(status[:, 3] > 0, growth, 5.0) * 0.7 * limit  # payers draw far more, the cured as much
+        space = dict(lesson) | {
+            "status": status,
+            "bill": bill,
+            "limit": limit,
+            "unused": 0.7 * np.tile(limit, (6, 1)).T,
+        }
+        exec(text, space)
+        missed, share, healed, keeps, error = space["kept_by_cutting"](np.arange(n))
+        assert missed == (status[:, 3] > 0).sum() and share == pytest.approx(missed / n)
+        assert healed == pytest.approx(cured[status[:, 3] > 0].mean())
+        inside.append(abs(keeps - 0.75 * 0.2 * 0.6) < error)
+    assert 0.85 <= np.mean(inside) <= 1
+
+
+def test_the_squared_hinge_is_least_at_twice_p_less_one():
+    """What p = (1 + z) / 2 rests on: LinearSVC on one constant column, no penalty to speak of."""
+    from sklearn.svm import LinearSVC
+
+    for p in (0.1, 0.3, 0.8):
+        y = (np.arange(1000) < 1000 * p).astype(int)
+        z = (
+            LinearSVC(C=1e3, dual=False, fit_intercept=False, tol=1e-8)
+            .fit(np.ones((1000, 1)), y)
+            .decision_function([[1]])
+        )
+        assert (1 + z[0]) / 2 == pytest.approx(p, abs=1e-3)
+
+
 def test_chouldechovas_identity_holds_in_the_table_of_groups(lesson):
     """F = π / (1 - π) · (1 - V) / V · (1 - M), for what the notebook prints of each group."""
     rng = np.random.default_rng(0)
     group = np.array(["men", "women"])[rng.integers(0, 2, 4000)]
     p = rng.random(4000) * np.where(group == "men", 0.9, 0.5)
-    space = dict(lesson) | {"y_test": (rng.random(4000) < p).astype(int), "cut": (p > 0.3).astype(int), "p_best": p}
+    space = dict(lesson) | {"y_line": (rng.random(4000) < p).astype(int), "cut": (p > 0.3).astype(int), "p_line": p}
     exec("def by_group" + source("def by_group(", "\n\n\npd.concat").partition("def by_group")[2], space)
     table = space["by_group"](group)
     pi, missed, value = table["defaulted"], table["defaulters kept"], table["cut who default"]
