@@ -111,3 +111,26 @@ def test_a_comparison_is_the_test_with_its_interval(lesson):
     assert found.difference == pytest.approx((loss - other).mean())
     assert (found.low + found.high) / 2 == pytest.approx(found.difference)
     assert found.high - found.difference == pytest.approx(1.96 * abs(found.difference / wanted.statistic))
+
+
+def bars():
+    """Five bars: sound, a low ten times too low, a high twice too high, both, a wild but possible day."""
+    columns = ["open", "high", "low", "close"]
+    rows = [[100, 102, 99, 101], [100, 102, 10, 101], [79, 157, 78, 75], [100, 900, 10, 101], [10, 18, 6, 11]]
+    return pd.DataFrame(rows, columns=columns, dtype=float)
+
+
+def test_misprints_go_as_far_beyond_open_and_close_as_the_nearer_end(lesson):
+    mended, wild = lesson["repair"](bars())
+    assert wild.tolist() == [False, True, True, True, False]
+    assert mended[~wild].equals(bars()[~wild])
+    assert mended["low"].iloc[1] == pytest.approx(100 / (102 / 101))
+    assert mended["high"].iloc[1] == pytest.approx(102)
+    assert mended["high"].iloc[2] == pytest.approx(79)
+    assert mended["low"].iloc[2] == pytest.approx(75)
+    assert mended["high"].iloc[3] == pytest.approx(1.9 * 101)
+
+
+def test_repairing_does_not_touch_open_and_close(lesson):
+    mended, _ = lesson["repair"](bars())
+    assert mended[["open", "close"]].equals(bars()[["open", "close"]])
