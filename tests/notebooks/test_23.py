@@ -132,7 +132,7 @@ def test_policies_start_at_equal_weights_and_share_nothing(lesson, units):
     together = numpy(model(x))
     assert together.shape == (2, 4, 3, 5)
     np.testing.assert_allclose(together.sum(axis=-1), 1, atol=1e-5)
-    own = numpy(model(np.repeat(x[:, :, None], 3, axis=2)))  # one market each, here the same
+    own = numpy(model(np.repeat(x[:, :, :, None], 3, axis=3)))  # one market each, here the same
     np.testing.assert_allclose(own, together, atol=1e-5)
     v = numpy(model.v).copy()
     v[0] += 1
