@@ -24,7 +24,7 @@ def lesson():
         if "features" in tags:
             exec(source.partition("\nknown = ")[0], names)
         if "folds" in tags:
-            exec(source[source.index("def open_rows") : source.index("\ntests = ")], names)
+            exec(source[source.index("def open_rows") : source.index("\nweeks = ")], names)
     return names
 
 
