@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import norm
 
 from helpers import audit, windows, worlds
 
@@ -18,13 +19,15 @@ LATE = {"label": "fraud", "day": "day", "label_day": "label_day"}
 @pytest.fixture(scope="module")
 def lesson():
     """The functions of the notebook's own cells, found by their tags."""
-    names = {"np": np, "pd": pd, "windows": windows, "namedtuple": namedtuple, "DAY": DAY, "DELAY": DELAY}
+    names = {"np": np, "pd": pd, "windows": windows, "namedtuple": namedtuple, "DAY": DAY, "DELAY": DELAY, "norm": norm}
     for cell in json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]:
         source, tags = "".join(cell["source"]), cell["metadata"].get("tags", [])
         if "features" in tags:
             exec(source.partition("\nknown = ")[0], names)
+        if "oracle" in tags:
+            exec(source.partition("\nbest_possible, ")[0], names)
         if "folds" in tags:
-            exec(source[source.index("def open_rows") : source.index("\ntests = ")], names)
+            exec(source[source.index("def open_rows") : source.index("\nweeks = ")], names)
     return names
 
 
@@ -89,3 +92,15 @@ def test_open_rows_drop_cards_with_a_reported_fraud_and_no_others(lesson, frame)
         customer, day = frame["customer"].iloc[row], frame["day"].iloc[row]
         reported = (frame["customer"] == customer) & (frame["fraud"] == 1) & frame["day"].between(45 - 14, day - 8)
         assert (row in kept) == (not reported.any())
+
+
+def test_the_oracle_s_probabilities_are_true_and_its_certainties_certain(lesson):
+    world = worlds.payments(3_000, 6_000, 60, seed=6)
+    probability, visible = lesson["oracle"](world)
+    fraud = world.transactions["fraud"].to_numpy()
+    assert fraud[probability == 1].all() and visible[probability == 1].all()
+    for low, high in ((0.001, 0.2), (0.2, 0.8), (0.8, 0.9999)):
+        part = (probability > low) & (probability < high)
+        spread = np.sqrt(np.sum(probability[part] * (1 - probability[part])))
+        assert abs(fraud[part].sum() - probability[part].sum()) < 4 * spread, (low, part.sum())
+    assert not fraud[(probability == 0) & visible].any()
