@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -25,7 +26,10 @@ def address(tmp_path_factory):
     pytest.importorskip("voila", reason="pip install -e .[app]")
     home = tmp_path_factory.mktemp("home")
     environment = {**os.environ, "JUPYTER_CONFIG_DIR": str(home), "JUPYTER_DATA_DIR": str(home)}
-    options = ["--no-browser", "--port=0", "--Voila.ip=127.0.0.1"]
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    options = ["--no-browser", f"--port={port}", "--Voila.ip=127.0.0.1"]
     server = subprocess.Popen(
         [sys.executable, "-m", "helpers.app", *options],
         cwd=ROOT,
