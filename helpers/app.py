@@ -22,10 +22,10 @@ NUMBERS = {  # name: label, first value
     "goal": ("The sum you want", "250000"),
     "years": ("Years until then (1–20)", "15"),
     "reserve": ("Reserve, months of spending", "8"),
-    "sold": ("Sold after a fall, %", "50"),
+    "sold": ("Of your shares, sold after a fall, %", "50"),
 }
-REFUSED = [(f"no, not if it may cut it by {cut}", cut) for cut in ("1/10", "1/5", "1/3", "1/2", "3/4")]
-GAMBLE = "A job doubles your income or cuts it, with even chances. From which cut on do you refuse?"
+CUTS = ("1/10", "1/5", "1/3", "1/2", "3/4")
+GAMBLE = "Another job doubles your income for life, or cuts it, with even chances. What is the smallest cut you refuse?"
 
 
 def lesson() -> dict[str, Any]:
@@ -66,7 +66,10 @@ def form(advise: Callable[[dict], list[str]], path: Callable[[dict], Any] | None
     wide = {"layout": widgets.Layout(width="420px"), "style": {"description_width": "220px"}}
     fields = {name: widgets.Text(value=first, description=label, **wide) for name, (label, first) in NUMBERS.items()}
     fields["refused"] = widgets.Dropdown(
-        options=[*REFUSED, ("I would take them all", None)], value="1/2", description="That job", **wide
+        options=[*((cut, cut) for cut in CUTS), ("none of these", None)],
+        value="1/2",
+        description="Smallest cut",
+        **wide,
     )
     fields["knowledge"] = widgets.Dropdown(
         options=["none", "some", "good"], value="some", description="Knowledge of leveraged funds", **wide
@@ -117,6 +120,7 @@ def _picture(quantiles: Any, goal: float) -> bytes:
     ax.plot(years, middle, color=plots.BLUE, marker="o", ms=3, label="half lie above")
     ax.axhline(goal, color=plots.BLACK, ls="--", label="goal")
     ax.set(xlabel="years from now", ylabel="wealth in today's money", title="What may become of your wealth")
+    ax.yaxis.set_major_formatter("{x:,.0f}")
     ax.legend(loc="upper left", frameon=False)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=100)
