@@ -48,9 +48,10 @@ def answers(fields: dict[str, Any]) -> dict[str, Any]:
     for name, (label, _) in NUMBERS.items():
         text = str(fields[name]).replace(",", "").strip()
         try:
-            found[name] = float(text)
+            number = float(text)
         except ValueError:
             raise CourseError(f"{label} is {text!r}: write a number.") from None
+        found[name] = int(number) if number.is_integer() else number
     return found
 
 
@@ -63,7 +64,7 @@ def form(advise: Callable[[dict], list[str]], path: Callable[[dict], Any] | None
         raise CourseError('The form needs ipywidgets: pip install -e ".[lab]" brings it.')
     import ipywidgets as widgets
 
-    wide = {"layout": widgets.Layout(width="420px"), "style": {"description_width": "220px"}}
+    wide = {"layout": widgets.Layout(width="460px"), "style": {"description_width": "260px"}}
     fields = {name: widgets.Text(value=first, description=label, **wide) for name, (label, first) in NUMBERS.items()}
     fields["refused"] = widgets.Dropdown(
         options=[*((cut, cut) for cut in CUTS), ("none of these", None)],
