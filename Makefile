@@ -14,7 +14,7 @@ PROOF_MINUTES ?= 5
 JUDGE := $(BIN)/pytest -p helpers.course.playback -p no:cacheprovider -o testpaths= --tb=no --no-header \
 	--nbval-sanitize-with tests/notebooks/sanitise.cfg
 
-.PHONY: run full test test-quick test-notebooks proof test-backends test-browser bench lab site test-site lock setup clean
+.PHONY: run full test test-quick test-notebooks proof test-backends test-browser bench lab app site test-site lock setup clean
 
 run: setup
 	@$(BIN)/course run
@@ -57,6 +57,11 @@ bench: setup
 
 lab: setup
 	@$(BIN)/jupyter lab notebooks/00_start_here.ipynb
+
+# Notebook 29's advisor as a page of its own, served by Voilà (without it, in JupyterLab); ARGS go to the server
+app: setup
+	@$(BIN)/python -m uv pip install -q --python $(BIN)/python -e '.[app]' || echo "Voilà could not be installed." >&2
+	@$(BIN)/python -m helpers.app $(ARGS)
 
 # The course as pages that need no kernel and no network, in build/site
 site: setup

@@ -1,5 +1,6 @@
 """Seeded worlds whose best possible answer is known, so that a model can be told what share of it it found."""
 
+from helpers.worlds.clients import Survey, account_history, households
 from helpers.worlds.credit import loan_applicants
 from helpers.worlds.losses import LossYears, annual_bounds, count_generating, loss_tails, loss_years
 from helpers.worlds.market import Markets, one_factor_markets
@@ -14,12 +15,15 @@ __all__ = [
     "Markets",
     "Payments",
     "Rates",
+    "Survey",
     "World",
+    "account_history",
     "annual_bounds",
     "ar1",
     "count_generating",
     "garch11",
     "gbm",
+    "households",
     "loan_applicants",
     "loss_tails",
     "loss_years",

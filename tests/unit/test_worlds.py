@@ -171,3 +171,46 @@ def test_one_factor_markets_refuse_nonsense():
     for wrong in ({"memory": 1.0}, {"static_sharpe": 0.0}, {"assets": 0}):
         with pytest.raises(CourseError, match="one_factor_markets"):
             worlds.one_factor_markets(1, 10, **wrong)
+
+
+def test_households_differ_between_implicates_only_in_what_was_filled_in():
+    survey = worlds.households(20_000, implicates=2, explained=0.3, seed=3)
+    frame = survey.frame
+    assert (
+        len(frame) == 40_000
+        and (frame.groupby("household")[["age", "education", "children"]].nunique() == 1).to_numpy().all()
+    )
+    assert frame["risky_share"].std() == pytest.approx(1, abs=0.02)
+    twins = frame["risky_share"].to_numpy().reshape(-1, 2)
+    assert np.corrcoef(twins.T)[0, 1] == pytest.approx(1 / 1.01, abs=0.001)
+    assert survey.best_r2 == pytest.approx(0.3 / 1.01)
+
+
+def test_no_model_of_a_new_household_exceeds_the_best_r2_and_the_truth_comes_near():
+    from sklearn.ensemble import HistGradientBoostingRegressor
+
+    survey = worlds.households(30_000, implicates=1, explained=0.4, seed=4)
+    X, y = survey.frame.drop(columns=["household", "risky_share"]), survey.frame["risky_share"]
+    model = HistGradientBoostingRegressor(max_leaf_nodes=15).fit(X[:20_000], y[:20_000])
+    r2 = model.score(X[20_000:], y[20_000:])
+    assert survey.best_r2 - 0.05 < r2 < survey.best_r2 + 0.01
+
+
+def test_account_histories_hold_the_habits_they_are_given():
+    account = worlds.account_history(20_000, habit=0.7, disposition=0.2, fell=0.25, funds=4, seed=5)
+    down, calm = account[account["fell"] == 1], account[account["fell"] == 0]
+    assert len(down) / len(account) == pytest.approx(0.25, abs=0.01)
+    assert down["sold"].mean() == pytest.approx(0.7, abs=0.01)
+    assert calm.groupby("gain")["sold"].mean().to_numpy() == pytest.approx([0.1, 0.3], abs=0.01)
+
+
+@pytest.mark.parametrize("wrong", [{"n": 0}, {"n": 5, "explained": 1.5}, {"n": 5, "implicates": 0}])
+def test_households_refuse_what_cannot_be(wrong):
+    with pytest.raises(CourseError):
+        worlds.households(**wrong)
+
+
+@pytest.mark.parametrize("wrong", [{"habit": 1.2}, {"habit": 0.5, "disposition": 0.95}, {"habit": 0.5, "funds": 0}])
+def test_account_histories_refuse_what_cannot_be(wrong):
+    with pytest.raises(CourseError):
+        worlds.account_history(5, **wrong)
