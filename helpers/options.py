@@ -230,7 +230,10 @@ def heston_cumulants(
     vol_of_vol: np.ndarray,
     rho: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and variance of ln(S_T / F) in Heston's model (Fang and Oosterlee 2008, Table 11)."""
+    """Mean and variance of ln(S_T / F) in Heston's model, the derivatives of its log characteristic function at 0.
+
+    As in Fang and Oosterlee (2008, Table 11), but for 4 e^(-kt) - 5, where code after that table has 6 e^(-kt) - 7.
+    """
     k, n, t = speed, vol_of_vol, years
     fade = np.exp(-k * t)
     first = (1 - fade) * (mean - v0) / (2 * k) - mean * t / 2
