@@ -4,6 +4,7 @@ from helpers.worlds.clients import Survey, account_history, households
 from helpers.worlds.credit import loan_applicants
 from helpers.worlds.losses import LossYears, annual_bounds, count_generating, loss_tails, loss_years
 from helpers.worlds.market import Markets, one_factor_markets
+from helpers.worlds.options import Book, HestonPaths, basket_book, heston_paths
 from helpers.worlds.payments import DAY, KINDS, Payments, payments
 from helpers.worlds.prices import World, ar1, garch11, gbm, ohlc
 from helpers.worlds.rates import Rates, vasicek
@@ -11,6 +12,8 @@ from helpers.worlds.rates import Rates, vasicek
 __all__ = [
     "DAY",
     "KINDS",
+    "Book",
+    "HestonPaths",
     "LossYears",
     "Markets",
     "Payments",
@@ -20,9 +23,11 @@ __all__ = [
     "account_history",
     "annual_bounds",
     "ar1",
+    "basket_book",
     "count_generating",
     "garch11",
     "gbm",
+    "heston_paths",
     "households",
     "loan_applicants",
     "loss_tails",
