@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import json
 import os
+import re
 import sys
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -16,6 +17,7 @@ from helpers.errors import CourseError
 HOME = Path(__file__).parents[1]
 NOTEBOOK = HOME / "notebooks" / "29_robo_advisor.ipynb"
 PAGE = HOME / "build" / "app" / "robo_advisor.ipynb"
+PLAIN = re.compile(r"[-+]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d*)?")
 NUMBERS = {  # name: label, first value
     "wealth": ("What you have", "60000"),
     "saving": ("What you save a year", "6000"),
@@ -43,14 +45,17 @@ def lesson() -> dict[str, Any]:
 
 
 def answers(fields: dict[str, Any]) -> dict[str, Any]:
-    """What a form holds (texts and choices) as answers; raises CourseError for what is no number."""
+    """What a form holds (texts and choices) as answers; raises CourseError for what is no plain number.
+
+    A comma may part thousands (60,000); as a decimal mark it is refused, since 2,5 must not become 25.
+    """
     found = dict(fields)
     for name, (label, _) in NUMBERS.items():
-        text = str(fields[name]).replace(",", "").strip()
-        try:
-            number = float(text)
-        except ValueError:
-            raise CourseError(f"{label} is {text!r}: write a number.") from None
+        text = str(fields[name]).strip()
+        if not PLAIN.fullmatch(text):
+            example = " with a point, as in 2.5" if "," in text else ""
+            raise CourseError(f"{label} is {text[:40]!r}: write a number{example}.")
+        number = float(text.replace(",", ""))
         found[name] = int(number) if number.is_integer() else number
     return found
 

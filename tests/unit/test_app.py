@@ -16,7 +16,7 @@ def test_texts_become_numbers_and_choices_stay():
     assert found["wealth"] == 60_000 and found["years"] == 15 and found["refused"] == "1/2"
 
 
-@pytest.mark.parametrize("text", ["", "much", "1e", "12 000"])
+@pytest.mark.parametrize("text", ["", "much", "1e", "12 000", "2,5", "1,00,000", "nan", "inf", "1e400"])
 def test_what_is_no_number_is_named(text):
     with pytest.raises(CourseError, match="What you save a year is"):
         app.answers(FIELDS | {"saving": text})
