@@ -23,6 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from helpers.course import confine, runner
+from helpers.course.folder import HOUSE
 from helpers.course.report import plain
 from helpers.errors import CourseError
 from helpers.notebooks import Notebook, dumps, root, select, tags, text, write_atomically
@@ -218,8 +219,8 @@ def _run(notebook: Notebook, typed: list[list[str]], limits: dict) -> tuple[dict
         source.parent.mkdir(parents=True)
         raw = assembled(notebook, typed)
         source.write_text(dumps(raw), encoding="utf-8")
-        (place / "out" / ".course").mkdir(parents=True)
-        bounds = None if limits["confined"] is False else _bounds(desk, limits["memory_mb"])
+        (place / "out" / HOUSE).mkdir(parents=True)
+        bounds = _bounds(desk, limits["memory_mb"]) if limits["confined"] else None
         plan = runner.Plan([], place / "out", timeout=limits["timeout"], backend=limits["backend"], confine=bounds)
         result = runner.run_one(Notebook(source, raw), plan, lambda *_: None)
         try:
@@ -295,8 +296,8 @@ def grade(folder: Path, limits: dict, jobs: int, done: Callable[[Marks], None]) 
 
     paths, notebooks, marked = copies(folder), [nb for nb in select() if exercises(nb)], []
     with ThreadPoolExecutor(jobs) as pool:
-        label = lambda path: path.relative_to(folder).with_suffix("").as_posix()  # noqa: E731
-        waiting = [pool.submit(mark, path, label(path), notebooks, limits) for path in paths]
+        labels = [path.relative_to(folder).with_suffix("").as_posix() for path in paths]
+        waiting = [pool.submit(mark, path, label, notebooks, limits) for path, label in zip(paths, labels, strict=True)]
         try:
             for ready in as_completed(waiting):
                 marked.append(ready.result())
