@@ -63,17 +63,18 @@ def account_history(
 ) -> pd.DataFrame:
     """A client's account of some funds over some years, a row a fund and year: fell, gain, sold (each 0 or 1).
 
-    fell: did the account lose more than 10 % in the year before (with probability `fell`)? Then each fund is sold with
-    probability `habit`. Else a fund that stands above its purchase price (gain) is sold with probability 0.1 +
-    `disposition`, another with 0.1: the disposition effect (Odean 1998, Journal of Finance 53). Raises CourseError for
-    sizes below 1 and probabilities outside 0 … 1.
+    In any year a fund that stands above its purchase price (gain) is sold with probability 0.1 + `disposition`, another
+    with 0.1: the disposition effect (Odean 1998, Journal of Finance 53). fell: did the account lose more than 10 % in
+    the year before (with probability `fell`)? Then the part `habit` of what would have been kept is sold too: b becomes
+    b + (1 − b) · habit. Raises CourseError for sizes below 1 and probabilities outside 0 … 1.
     """
     if min(years, funds) < 1 or not all(0 <= p <= 1 for p in (habit, 0.1 + disposition, fell)):
         raise CourseError("account_history needs positive sizes and probabilities between 0 and 1.")
     rng = np.random.default_rng(seed)
     down = np.repeat(rng.random(years) < fell, funds)
     gain = rng.random(years * funds) < np.where(down, 0.3, 0.65)
-    chance = np.where(down, habit, 0.1 + disposition * gain)
+    usual = 0.1 + disposition * gain
+    chance = np.where(down, usual + (1 - usual) * habit, usual)
     sold = rng.random(years * funds) < chance
     year = np.repeat(np.arange(years), funds)
     return pd.DataFrame({"year": year, "fell": down.astype(int), "gain": gain.astype(int), "sold": sold.astype(int)})

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from helpers import app, datasets
+from helpers import app, datasets, worlds
 from helpers.errors import CourseError
 
 CLIENT = {"wealth": 60_000.0, "saving": 6_000.0, "goal": 250_000.0, "years": 12.0, "reserve": 8.0, "sold": 50.0}
@@ -25,7 +25,7 @@ def law():
 
 
 def test_no_policy_of_two_years_beats_the_programme(lesson, law):
-    plan = lesson["Plan"](0.05, 1.2, 0.5, 3, law)
+    plan = lesson["Plan"](0.05, 1.2, 0.5, 3, law, near=0)
     value, shares = lesson["solve"](plan)
     assert np.allclose(lesson["score"](plan, shares), value, atol=2e-3)
     rng = np.random.default_rng(2)
@@ -35,6 +35,16 @@ def test_no_policy_of_two_years_beats_the_programme(lesson, law):
     for choice in itertools.product((0, 10, 20), repeat=3):
         table = plan.choices[list(choice)][:, None, None] * np.ones((3, 2, len(lesson["GRID"])))
         assert (lesson["score"](plan, table) <= value + 1e-3).all()
+
+
+def test_no_policy_advises_shares_shortly_before_the_goal_or_above_the_cap(lesson, law):
+    for years in (1, 2, 3, 6):
+        plan = lesson["Plan"](0.05, 0.8, 0.5, years, law)
+        value, shares = lesson["solve"](plan)
+        assert not shares[:2].any() and shares.max() <= 0.8 and (years < 3 or shares[2].any())
+        assert np.allclose(lesson["score"](plan, shares), value, atol=2e-3)
+        free = lesson["solve"](lesson["Plan"](0.05, 0.8, 0.5, years, law, near=0))[0]
+        assert (free >= value - 1e-6).all() and (free > value + 0.01).any()
 
 
 def test_more_money_time_and_freedom_never_harm(lesson, law):
@@ -70,6 +80,25 @@ def test_each_rule_bounds_the_advice(lesson):
     answers = [limits(load(refused=cut))["tolerance"] for cut in (*lesson["CUTS"], None)]
     assert answers == sorted(answers) and answers[0] < answers[-1] == 1.5
     assert limits(load(knowledge="good"))["knowledge"] == 1.5 and limits(load(knowledge="none"))["knowledge"] == 1
+
+
+@pytest.mark.parametrize("habit", [0.0, 0.3, 0.9])
+def test_a_long_account_shows_the_habit_and_one_without_a_fall_shows_nothing(lesson, habit):
+    account = worlds.account_history(20_000, habit=habit, disposition=0.2, seed=4)
+    assert lesson["habit_of"](account) == pytest.approx(habit, abs=0.015)
+    assert lesson["habit_of"](account[account["fell"] == 0]) is None
+
+
+def test_the_advice_says_why_and_says_nothing_twice(lesson):
+    def words(**changed):
+        return " ".join(lesson["advise"](CLIENT | changed))
+
+    assert "less than three years away" in words(years=2) and "did not sell" not in words(years=2)
+    assert "With less than three years left" in words() and "comes from your knowledge" in words()
+    assert "Saving a quarter more" in words() and "Saving a quarter more" not in words(saving=0)
+    assert "In more than 99 of 100" in words(goal=40_000) and "In 100 of" not in words(goal=40_000)
+    assert "about 21,000, 32%" in words()  # of wealth and this year's saving, in two digits
+    assert "the part above 100% borrowed" in words(knowledge="good", refused=None, goal=1_000_000)
 
 
 def test_the_advice_is_in_words_and_keeps_to_the_cap(lesson):
