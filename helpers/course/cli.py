@@ -575,7 +575,8 @@ def proof(numbers, kinds, budget, jobs, owed, listed) -> None:
     jobs = runner.jobs_for([one.notebook for one in todo], jobs)
     if listed or owed:
         for one in every if listed else todo:
-            state = f"proven {one.date}" if one.stands else f"owed; last {one.date}" if one.date else "owed"
+            day = one.date[:10]
+            state = f"proven {day}" if one.stands else f"owed; last {day}" if day else "owed"
             click.echo(f"{one.title:<13} {state}, about {one.seconds:.0f} s")
         return
     chosen = todo if budget is None else proofs.affordable(todo, budget, jobs)

@@ -139,7 +139,8 @@ def base(notebook: Notebook, home: Path = HOME) -> str:
     wrong = [cell["metadata"]["course"] for cell in code if cell.get("metadata", {}).get("course")]
     named = set(re.findall(r"[\"'](\w+)[\"']", "\n".join(sources)))
     sets = {name: entry for name, entry in catalogue().items() if name in named}
-    files = [*rooms(sources, home), home / "requirements.txt"]
+    whole = "\n".join(sources)  # one cell imports what another uses
+    files = [*rooms([whole], home), home / "requirements.txt"]
     parts = [notebook.code_sha256, controls_of(notebook), wrong, sets, _contents(files, home)]
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
 
@@ -176,6 +177,11 @@ def read(name: str = "proofs.json") -> dict[str, dict]:
         return {name: entry for name, entry in content.items() if isinstance(entry, dict)}
     except (ValueError, AttributeError) as error:
         raise CourseError(f"results/{path.name} cannot be read ({error}); restore it with Git.") from None
+
+
+def now() -> str:
+    """The time in UTC, to the second: two branches that meet may have proven the same thing on one day."""
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
 
 
 def write(entries: dict[str, dict], name: str = "proofs.json") -> None:
@@ -457,6 +463,6 @@ def keep(outcome: Outcome) -> bool:
     proof = outcome.proof
     if key(Notebook.read(proof.notebook.path), proof.kind) != proof.key:
         return False
-    entry = {"key": proof.key, "date": datetime.date.today().isoformat(), "seconds": outcome.seconds}
+    entry = {"key": proof.key, "date": now(), "seconds": outcome.seconds}
     write({proof.title: entry | {"seen": outcome.seen}})
     return True

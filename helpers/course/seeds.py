@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import math
 from pathlib import Path
 
@@ -61,7 +60,7 @@ def keep(notebook: Notebook, profile: str, seed: int, result: dict) -> str:
             count[claim["status"]] += 1
     runs = record["runs"] | {str(seed): "; ".join(proofs.stopped(result))}
     seconds = (record["seconds"] * len(record["runs"]) + result["seconds"]) / len(runs)
-    record |= {"runs": runs, "seconds": round(seconds, 1), "date": datetime.date.today().isoformat()}
+    record |= {"runs": runs, "seconds": round(seconds, 1), "date": proofs.now()}
     proofs.write({f"{notebook.number} {profile}": record}, "seeds.json")
     return ""
 

@@ -78,6 +78,16 @@ def test_what_is_not_reached_leaves_the_key_alone(home):
     assert proofs.key(notebook(CODE, "import helpers.plots"), "seed", home) != before
 
 
+def test_a_world_that_is_imported_in_one_cell_and_named_in_another(home):
+    made = notebook("from helpers import worlds", "worlds.garch11()")
+    before = proofs.key(made, "seed", home)
+    (home / "helpers/worlds/payments.py").write_text("CHANGED = 1\n")
+    assert proofs.key(made, "seed", home) == before, "a world that no cell names"
+    (home / "helpers/worlds/prices.py").write_text("CHANGED = 1\n")
+    proofs._imports.cache_clear()
+    assert proofs.key(made, "seed", home) != before
+
+
 def test_rooms_of_code_that_cannot_be_read_are_all(home):
     every = {path for path in (home / "helpers").rglob("*.py")}
     assert set(proofs.rooms(["%matplotlib inline\nfrom helpers import plots"], home)) < every
@@ -153,9 +163,9 @@ def test_two_branches_unite_into_valid_json(tmp_path, monkeypatch):
 
     commit(n11=("a", "2026-11-01"), n31=("a", "2026-11-01"))
     git(tmp_path, "checkout", "-qb", "other")
-    commit(n11=("b", "2026-11-03"), n10=("b", "2026-11-03"), n40=("b", "2026-11-03"))
+    commit(n11=("b", "2026-11-03"), n10=("b", "2026-11-03"), n40=("b", "2026-11-03T09:00:00+00:00"))
     git(tmp_path, "checkout", "-q", "main")
-    commit(n11=("c", "2026-11-02"), n12=("c", "2026-11-02"), n40=("c", "2026-11-04"))
+    commit(n11=("c", "2026-11-02"), n12=("c", "2026-11-02"), n40=("c", "2026-11-03T10:00:00+00:00"))
     git(tmp_path, "merge", "-q", "other", "-m", "Both")
     json.loads((tmp_path / "results/proofs.json").read_text())
     newest = {"10": "b", "11": "b", "12": "c", "31": "a", "40": "c"}
