@@ -1,4 +1,4 @@
-"""What a hedger looks up at each date in Heston's model: deltas from tables, since exact ones cost too much per path."""
+"""What a hedger looks up at each date in Heston's model: deltas from tables, as exact ones cost too much per path."""
 
 from __future__ import annotations
 
@@ -40,6 +40,7 @@ class HestonDeltas:
         rho: float,
         highest: float = 0.36,
     ) -> None:
+        """Price at all dates and points of the tables."""
         from scipy.interpolate import RectBivariateSpline
 
         self.years, self.strike = np.asarray(years_left, float), strike
