@@ -2,6 +2,7 @@
 
 from helpers.worlds.clients import Survey, account_history, households
 from helpers.worlds.credit import loan_applicants
+from helpers.worlds.hedging import Lattice, share_lattice
 from helpers.worlds.losses import LossYears, annual_bounds, count_generating, loss_tails, loss_years
 from helpers.worlds.market import Markets, one_factor_markets
 from helpers.worlds.options import Book, HestonPaths, basket_book, heston_paths
@@ -14,6 +15,7 @@ __all__ = [
     "KINDS",
     "Book",
     "HestonPaths",
+    "Lattice",
     "LossYears",
     "Markets",
     "Payments",
@@ -35,5 +37,6 @@ __all__ = [
     "ohlc",
     "one_factor_markets",
     "payments",
+    "share_lattice",
     "vasicek",
 ]
