@@ -8,22 +8,26 @@ from helpers.worlds.options import Book, HestonPaths, basket_book, heston_paths
 from helpers.worlds.payments import DAY, KINDS, Payments, payments
 from helpers.worlds.prices import World, ar1, garch11, gbm, ohlc
 from helpers.worlds.rates import Rates, vasicek
+from helpers.worlds.signals import BestTrader, Signals, best_trader, signal_market
 
 __all__ = [
     "DAY",
     "KINDS",
+    "BestTrader",
     "Book",
     "HestonPaths",
     "LossYears",
     "Markets",
     "Payments",
     "Rates",
+    "Signals",
     "Survey",
     "World",
     "account_history",
     "annual_bounds",
     "ar1",
     "basket_book",
+    "best_trader",
     "count_generating",
     "garch11",
     "gbm",
@@ -35,5 +39,6 @@ __all__ = [
     "ohlc",
     "one_factor_markets",
     "payments",
+    "signal_market",
     "vasicek",
 ]
