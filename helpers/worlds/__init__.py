@@ -9,10 +9,12 @@ from helpers.worlds.options import Book, HestonPaths, basket_book, heston_paths
 from helpers.worlds.payments import DAY, KINDS, Payments, payments
 from helpers.worlds.prices import World, ar1, garch11, gbm, ohlc
 from helpers.worlds.rates import Rates, vasicek
+from helpers.worlds.signals import BestTrader, Signals, best_trader, signal_market
 
 __all__ = [
     "DAY",
     "KINDS",
+    "BestTrader",
     "Book",
     "HestonPaths",
     "Lattice",
@@ -20,12 +22,14 @@ __all__ = [
     "Markets",
     "Payments",
     "Rates",
+    "Signals",
     "Survey",
     "World",
     "account_history",
     "annual_bounds",
     "ar1",
     "basket_book",
+    "best_trader",
     "count_generating",
     "garch11",
     "gbm",
@@ -38,5 +42,6 @@ __all__ = [
     "one_factor_markets",
     "payments",
     "share_lattice",
+    "signal_market",
     "vasicek",
 ]
