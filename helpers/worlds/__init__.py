@@ -5,6 +5,7 @@ from helpers.worlds.credit import loan_applicants
 from helpers.worlds.losses import LossYears, annual_bounds, count_generating, loss_tails, loss_years
 from helpers.worlds.market import Markets, one_factor_markets
 from helpers.worlds.options import Book, HestonPaths, basket_book, heston_paths
+from helpers.worlds.pairs import PairMarkets, planted_pairs
 from helpers.worlds.payments import DAY, KINDS, Payments, payments
 from helpers.worlds.prices import World, ar1, garch11, gbm, ohlc
 from helpers.worlds.rates import Rates, vasicek
@@ -16,6 +17,7 @@ __all__ = [
     "HestonPaths",
     "LossYears",
     "Markets",
+    "PairMarkets",
     "Payments",
     "Rates",
     "Survey",
@@ -35,5 +37,6 @@ __all__ = [
     "ohlc",
     "one_factor_markets",
     "payments",
+    "planted_pairs",
     "vasicek",
 ]
