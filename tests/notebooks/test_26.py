@@ -72,7 +72,7 @@ def test_positions_equal_a_loop_over_days(lesson):
     wanted, state = np.zeros_like(score), np.zeros(3)
     for day, row in enumerate(score):
         for k, z in enumerate(row):
-            if state[k] > 0 and z > -0.5 or state[k] < 0 and z < 0.5:
+            if (state[k] > 0 and z > -0.5) or (state[k] < 0 and z < 0.5):
                 state[k] = 0
             if z < -2:
                 state[k] = 1
