@@ -6,6 +6,7 @@ from helpers.worlds.hedging import Lattice, share_lattice
 from helpers.worlds.losses import LossYears, annual_bounds, count_generating, loss_tails, loss_years
 from helpers.worlds.market import Markets, one_factor_markets
 from helpers.worlds.options import Book, HestonPaths, basket_book, heston_paths
+from helpers.worlds.pairs import PairMarkets, planted_pairs
 from helpers.worlds.payments import DAY, KINDS, Payments, payments
 from helpers.worlds.prices import World, ar1, garch11, gbm, ohlc
 from helpers.worlds.rates import Rates, vasicek
@@ -20,6 +21,7 @@ __all__ = [
     "Lattice",
     "LossYears",
     "Markets",
+    "PairMarkets",
     "Payments",
     "Rates",
     "Signals",
@@ -41,6 +43,7 @@ __all__ = [
     "ohlc",
     "one_factor_markets",
     "payments",
+    "planted_pairs",
     "share_lattice",
     "signal_market",
     "vasicek",

@@ -1,0 +1,150 @@
+"""Notebook 26: tests of cointegration against statsmodels, rules against loops over days, no look at the future."""
+
+import json
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.lib.stride_tricks import sliding_window_view
+from scipy import stats
+
+from helpers import worlds
+from helpers.metrics import trading
+
+NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "26_statistical_arbitrage.ipynb"
+
+
+@pytest.fixture(scope="module")
+def lesson():
+    """The functions of the notebook's own cells, found by their tag."""
+    names = {"np": np, "pd": pd, "sliding_window_view": sliding_window_view, "YEAR": 252, "LOOK": 60}
+    for cell in json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]:
+        if "features" in cell["metadata"].get("tags", []):
+            exec("".join(cell["source"]), names)
+    return names
+
+
+@pytest.fixture
+def walks():
+    return np.random.default_rng(3).normal(0, 0.015, (500, 6)).cumsum(axis=0)
+
+
+@pytest.fixture
+def prices(walks):
+    return pd.DataFrame(np.exp(walks + 0.5 * walks[:, :1]))
+
+
+def test_statistics_equal_statsmodels(lesson, walks):
+    tools = pytest.importorskip("statsmodels.api")
+    t, beta = lesson["engle_granger"](np.stack([walks, walks[::-1]]))
+    for i, j in ((0, 1), (1, 0), (2, 5)):
+        first = tools.OLS(walks[:, i], tools.add_constant(walks[:, j])).fit()
+        u = first.resid
+        both = np.column_stack([u[1:-1], np.diff(u)[:-1]])
+        second = tools.OLS(np.diff(u)[1:], both).fit()
+        assert beta[0, i, j] == pytest.approx(first.params[1], rel=1e-9)
+        assert t[0, i, j] == pytest.approx(second.tvalues[0], abs=1e-8)
+    assert t[1] == pytest.approx(lesson["engle_granger"](walks[::-1])[0])
+
+
+def test_simulated_law_agrees_with_mackinnon(lesson):
+    values = pytest.importorskip("statsmodels.tsa.adfvalues")
+    law = lesson["null_law"](504, 10_000, np.random.default_rng(5))
+    published = values.mackinnoncrit(N=2, regression="c", nobs=504)
+    assert np.quantile(law, [0.01, 0.05, 0.10]) == pytest.approx(published, abs=0.09)
+    assert lesson["p_value"](law[499], law) == pytest.approx(0.05, abs=1e-3)
+    assert 0 < lesson["p_value"](-99.0, law) < 1e-3
+
+
+def test_benjamini_hochberg_equals_statsmodels(lesson):
+    multiple = pytest.importorskip("statsmodels.stats.multitest")
+    rng = np.random.default_rng(7)
+    for share in (0.0, 0.1, 0.5):
+        p = np.where(rng.random(190) < share, rng.uniform(0, 1e-3, 190), rng.random(190))
+        ours = lesson["benjamini_hochberg"](p[None], 0.1)[0]
+        assert np.array_equal(ours, multiple.multipletests(p, 0.1, method="fdr_bh")[0])
+
+
+def test_positions_equal_a_loop_over_days(lesson):
+    score = np.random.default_rng(9).normal(0, 1.5, (400, 3)).round(1)
+    wanted, state = np.zeros_like(score), np.zeros(3)
+    for day, row in enumerate(score):
+        for k, z in enumerate(row):
+            if (state[k] > 0 and z > -0.5) or (state[k] < 0 and z < 0.5):
+                state[k] = 0
+            if z < -2:
+                state[k] = 1
+            elif z > 2:
+                state[k] = -1
+        wanted[day] = state
+    assert np.array_equal(lesson["positions"](score, 2.0, 0.5), wanted)
+
+
+def test_closest_pairs_are_the_nearest_scaled_prices(lesson, prices):
+    starts, window = lesson["formations"](prices.to_numpy(), 21)
+    pairs = lesson["closest"](window, 3)
+    scaled = window[2] / window[2][0]
+    distance = {p: ((scaled[:, p[0]] - scaled[:, p[1]]) ** 2).sum() for p in combinations(range(6), 2)}
+    assert [tuple(p) for p in pairs[2].T] == sorted(distance, key=distance.get)[:3]
+    assert np.array_equal(window[2], prices.to_numpy()[starts[2] - 252 : starts[2]])
+
+
+def test_a_trade_earns_what_its_two_legs_earn(lesson, prices):
+    values = prices.to_numpy()
+    starts, window = lesson["formations"](values, 21)
+    pairs = lesson["closest"](window, 2)
+    gain, traded, held = lesson["trade_pairs"](values, starts, window, pairs)
+    book, pair = np.argwhere(held.any(axis=0))[0]
+    days = np.flatnonzero(held[:, book, pair])
+    end = days[np.flatnonzero(np.diff(days, append=999) > 1)[0]]
+    path = values[starts[book] + np.arange(-1, 126)]
+    one, two = (path[:, pairs[book, k, pair]] for k in (0, 1))
+    first, last = days[0], end + 1  # closes at which the trade is opened and closed
+    earned = one[last] / one[first] - two[last] / two[first]
+    assert abs(gain[days[0] : end + 1, book, pair].sum()) == pytest.approx(abs(earned))
+    worth = one[last] / one[first] + two[last] / two[first]
+    assert traded[first, book, pair] == pytest.approx(2)
+    assert traded[min(last, 125), book, pair] == pytest.approx(worth + 2 * (traded[min(last, 125), book, pair] > 3))
+
+
+def test_books_see_no_future(lesson, prices):
+    before = lesson["pairs_book"](prices, lesson["closest"], top=3)
+    changed = prices.copy()
+    changed.iloc[420:] *= 1.5
+    after = lesson["pairs_book"](changed, lesson["closest"], top=3)
+    assert np.allclose(before.iloc[:420], after.iloc[:420])
+    later = prices.copy()
+    later.iloc[419:, 0] *= 1.4  # a signal of one close is traded a day later and earns from then on
+    held = lesson["pairs_book"](later, lesson["closest"], top=3)["traded"]
+    assert np.allclose(held.iloc[:421], before["traded"].iloc[:421])
+
+
+def test_s_scores_equal_least_squares_window_by_window(lesson):
+    residual = np.random.default_rng(11).normal(0, 1, (90, 2))
+    s, half = lesson["s_scores"](residual)
+    for row, k in ((0, 0), (30, 1)):
+        path = residual[row : row + 60, k].cumsum()
+        slope, level = np.polyfit(path[:-1], path[1:], 1)
+        noise = ((path[1:] - level - slope * path[:-1]) ** 2).sum() / 57
+        deviation = np.sqrt(noise / (1 - slope**2))
+        assert s[row, k] == pytest.approx((path[-1] - level / (1 - slope)) / deviation, rel=1e-4)
+        assert half[row, k] == pytest.approx(np.log(2) / -np.log(slope), rel=1e-4)
+    assert s.shape == (31, 2)
+
+
+def test_planted_pairs_return_and_others_wander(lesson):
+    world = worlds.planted_pairs(60, 1000, half_life=8, seed=4)
+    t = lesson["upper"](lesson["engle_granger"](world.log_price)[0])
+    planted = lesson["upper"](world.planted)
+    assert planted.sum() == 5
+    assert (t[:, planted] < -3.9).mean() > 0.95
+    assert (t[:, ~planted] < -3.35).mean() == pytest.approx(0.05, abs=0.025)
+
+
+def test_expected_best_of_many_by_simulation():
+    best = np.random.default_rng(13).standard_normal((20_000, 28)).max(axis=1).mean()
+    trials = stats.norm.ppf((np.arange(28) + 0.5) / 28)
+    trials /= trials.std(ddof=1)
+    assert trading.expected_max_sharpe(trials) == pytest.approx(best, rel=0.03)
