@@ -20,7 +20,7 @@ NAMES = sorted(path.name for path in (ROOT / "notebooks").glob("[0-9]*.ipynb"))
 SHOTS = ROOT / "build/browser"
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 PANEL = ".jp-NotebookPanel:not(.lm-mod-hidden)"
-# true once the kernel has been busy and is idle again, and no cell waits for it (between two cells it is idle for a moment)
+# true once the kernel has been busy and is idle again, with no cell waiting (it is idle for a moment between two cells)
 DONE = """() => {
     const panel = document.querySelector('.jp-NotebookPanel:not(.lm-mod-hidden)');
     const status = panel.querySelector('.jp-Notebook-ExecutionIndicator').dataset.status;
