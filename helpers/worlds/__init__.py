@@ -10,6 +10,7 @@ from helpers.worlds.pairs import PairMarkets, planted_pairs
 from helpers.worlds.payments import DAY, KINDS, Payments, payments
 from helpers.worlds.prices import World, ar1, garch11, gbm, ohlc
 from helpers.worlds.rates import Rates, vasicek
+from helpers.worlds.retention import retention_offer
 from helpers.worlds.signals import BestTrader, Signals, best_trader, signal_market
 
 __all__ = [
@@ -44,6 +45,7 @@ __all__ = [
     "one_factor_markets",
     "payments",
     "planted_pairs",
+    "retention_offer",
     "share_lattice",
     "signal_market",
     "vasicek",
