@@ -509,6 +509,43 @@ def slides(numbers) -> None:
 
 
 @course.command()
+@click.argument("names", nargs=-1)
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Where to (default: build/zh).")
+def translate(names, out) -> None:
+    """Bring the Chinese catalogues up to date, and write the Chinese notebooks and README.zh.md.
+
+    NAMES are numbers of notebooks, README, or course (the words that all share); without them, all that are begun. A
+    name whose catalogue translations/zh/NAME.po is not there yet begins it. No text of a translator is ever lost.
+    """
+    from helpers.course import report, translate
+    from helpers.notebooks import root, select, write_atomically
+
+    if not translate.available():
+        raise CourseError("The catalogues need Babel, which JupyterLab brings. Type: python -m pip install -e '.[lab]'")
+    shared = {translate.README, translate.SHARED}
+    numbers = [notebook.number for notebook in select([name for name in names if name not in shared])]
+    chosen = [name for name in names if name in shared] + numbers if set(names) - shared else list(names)
+    every, done = translate.sources(), translate.refresh(chosen)
+    for name in done:
+        good, why = translate.state(name, every[name][1])
+        click.echo(f"{100 * good // max(1, len(every[name][1])):>3} %  {report.short(translate.place(name))}")
+        for line in why:
+            click.secho(f"       {line}", fg="yellow")
+    if translate.README in done:
+        write_atomically(root() / "README.zh.md", translate.readme())
+        click.echo("wrote README.zh.md")
+    for path, written in translate.write(select([n for n in done if n not in shared]), out or root() / "build" / "zh"):
+        if written:
+            click.echo(f"wrote {report.short(path)}")
+        else:
+            click.secho(
+                f"kept  {report.short(path)}: it holds somebody's work; rename it to get a new one", fg="yellow"
+            )
+    if absent := [name for name in every if name not in done and not translate.place(name).exists()]:
+        click.echo(f"Not begun: {' '.join(absent)}")
+
+
+@course.command()
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=".", help="Where the tables go.")
 @click.option("--jobs", type=_Jobs(), default="auto", show_default=True, help="Copies at a time.")
