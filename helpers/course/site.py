@@ -16,7 +16,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from helpers.course import glossary
-from helpers.course.badges import BLOCK
+from helpers.course.badges import BLOCK, LANGUAGES
 from helpers.errors import CourseError
 from helpers.notebooks import PARTS, Notebook, alt_text, dumps, notebooks_dir, root, select, settings, tags, text
 
@@ -160,7 +160,7 @@ def _part(digit: str, notebooks: list[Notebook]) -> str:
 def _index(notebooks: list[Notebook]) -> str:
     """The first page: the README's introduction, and the parts."""
     readme = (root() / "README.md").read_text(encoding="utf-8")
-    intro = BLOCK.sub("", readme).split("## ", 1)[0].split("\n", 1)[1].strip()
+    intro = LANGUAGES.sub("", BLOCK.sub("", readme)).split("## ", 1)[0].split("\n", 1)[1].strip()
     there = [digit for digit in PARTS if any(nb.number[0] == digit for nb in notebooks)]
     rows = []
     for digit in there:

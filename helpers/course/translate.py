@@ -3,8 +3,9 @@
 A message is one block of Markdown: a heading, a paragraph, an item of a list, a row of a table; of the stored outputs,
 the text of a claim, the alternative text of a figure and the blocks of a Markdown output. Its key is the English text,
 so a changed sentence shows as untranslated and leaves the rest alone. Fences, formulas set apart, comments, badges and
-the list of references are never messages. Where a translation is missing, marked `fuzzy` or does not carry what the
-English carries (formulas, code, link targets, numbers, emphasis), the English is shown.
+the list of references are never messages (but a fence of the README that explains is one). Where a translation is
+missing, marked `fuzzy` or does not carry what the English carries (formulas, code, link targets, numbers, emphasis),
+the English is shown.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from pathlib import Path
 
 from helpers.course import badges, folder
 from helpers.errors import CourseError
-from helpers.notebooks import PARTS, ROW, Notebook, alt_text, dumps, root, select, text, write_atomically
+from helpers.notebooks import PARTS, ROW, Notebook, alt_text, dumps, root, select, settings, text, write_atomically
 
 LANGUAGE = "zh"
 SHARED, README = "course", "README"  # catalogues that belong to no single notebook
@@ -36,7 +37,7 @@ HEADER = (
 # What is copied letter by letter. Blocks stand on lines of their own; spans stand within a message.
 BLOCKS = re.compile(
     r"^ *(?P<fence>```+|~~~+).*?^ *(?P=fence)[`~]* *$"
-    r"|<!-- (?P<name>badges|map|times|graph|minutes) -->.*?<!-- /(?P=name) -->"
+    r"|<!-- (?P<name>badges|languages|map|times|graph|minutes) -->.*?<!-- /(?P=name) -->"
     r"|^ *<!--.*?--> *$"
     r"|^ *\$\$.*?\$\$ *$",
     re.M | re.S,
@@ -94,7 +95,7 @@ def pieces(source: str, fences: bool = False) -> list[tuple[str, str, str, str]]
             cite = references and piece[3] == "item"  # a reference is cited in its own language
             found.append((piece[0], "", "", "") if cite else piece)
         if block:
-            explains = fences and block["fence"] and _translatable(block[0].strip("`~\n"))
+            explains = fences and block["fence"] and re.search(r"\S {2,}\S", block[0])
             found.append((block[0], block[0], "", "fence") if explains else (block[0], "", "", ""))
             at = block.end()
     return found
@@ -413,8 +414,13 @@ def copy_of(notebook: Notebook, out: Path, written_too: set[str]) -> dict:
 
 
 def write(notebooks: list[Notebook], out: Path) -> Iterator[tuple[Path, bool]]:
-    """Write Chinese notebooks; gives each path and whether it was written (False: somebody's work lies there)."""
-    names = {notebook.path.name for notebook in notebooks}
+    """Write Chinese notebooks; gives each path and whether it was written (False: somebody's work lies there).
+
+    Raises CourseError for the folder of the notebooks themselves.
+    """
+    if out.exists() and out.samefile(root() / "notebooks"):
+        raise CourseError("That is the folder of the notebooks themselves; choose another for the Chinese ones.")
+    names = {notebook.path.name for notebook in notebooks} | {path.name for path in out.glob("*.ipynb")}
     for notebook in notebooks:
         path = out / notebook.path.name
         free = not os.path.lexists(path) or folder.written_by_us(path)
@@ -438,13 +444,18 @@ def shared() -> dict[str, str]:
     return found | dict.fromkeys(README_WORDS, "README")
 
 
+LINKS = (  # from either page to the other
+    "English · [中文](README.zh.md)",
+    "[English](README.md) · 中文\n\n"
+    "中文笔记本：输入 `course translate`，然后打开文件夹 `build/zh`；尚未译出的句子显示英文。",
+)
 README_WORDS = ("part", "what it covers", "notebooks that are ready", "notebook", "seconds", "peak MB")
 README_WORDS += ("all, one after another",)
 
 
 def readme() -> str:
     """README.zh.md, from README.md: prose by its catalogue, map and table of times by that of what all share."""
-    source, say = (root() / "README.md").read_text(encoding="utf-8"), Words(README, SHARED)
+    source, say = _readme(), Words(README, SHARED)
 
     def renamed(found: re.Match) -> str:
         block = found[0]
@@ -456,13 +467,32 @@ def readme() -> str:
             block = block.replace(f"| {notebook.label} |", f"| {notebook.number} · {name} |")
         return block
 
-    source = source.replace(badges.UNSET, say(badges.UNSET))
-    return badges.TIMES.sub(renamed, badges.MAP.sub(renamed, render(source, say, fences=True)))
+    source = source.replace(badges.UNSET, say(badges.UNSET)).replace(*LINKS)
+    page = badges.TIMES.sub(renamed, badges.MAP.sub(renamed, render(source, say, fences=True)))
+    return badges.CLONE.sub(lambda found: found[1] + (settings()["repository"] or "OWNER/NAME"), page)
+
+
+def _readme() -> str:
+    """README.md without this copy's own address, which is no matter for a translator."""
+    content = (root() / "README.md").read_text(encoding="utf-8")
+    return badges.CLONE.sub(r"\1OWNER/NAME", content)
+
+
+def renew_readme() -> bool:
+    """Write README.zh.md where it is begun and differs from what it should be; returns whether it did."""
+    page = root() / "README.zh.md"
+    if not place(README).exists() or not available():
+        return False
+    fresh = readme()
+    if page.exists() and page.read_text(encoding="utf-8") == fresh:
+        return False
+    write_atomically(page, fresh)
+    return True
 
 
 def sources() -> dict[str, tuple[str, dict[str, str]]]:
     """{name: (what it is the Chinese of, its messages)} of every catalogue there is or could be."""
-    content = (root() / "README.md").read_text(encoding="utf-8")
+    content = _readme()
     found = {SHARED: ("what all pages share", shared())}
     found[README] = ("README.md", {words: kind for _, words, _, kind in pieces(content, fences=True) if words})
     return found | {nb.number: (f"notebooks/{nb.path.name}", messages(nb)) for nb in select()}
