@@ -10,6 +10,7 @@ the English is shown.
 
 from __future__ import annotations
 
+import ast
 import copy
 import difflib
 import html
@@ -65,6 +66,11 @@ def available() -> bool:
     from importlib.util import find_spec
 
     return find_spec("babel") is not None
+
+
+def begun() -> bool:
+    """Whether there is something in Chinese, and what it takes to read it."""
+    return (root() / "translations" / LANGUAGE).is_dir() and available()
 
 
 # --- Markdown as messages -------------------------------------------------------------------------------------------
@@ -360,6 +366,7 @@ def translated(notebook: Notebook, say: Callable[[str], str] | None = None) -> T
         for place_, output in enumerate(cell.get("outputs", [])):
             cell["outputs"][place_] = _output(output, say, alt)
             alt = alt_text(output, "image/png") or alt
+    raw["metadata"]["course"] = {"language": LANGUAGE}  # no stamp: it is that of the English outputs
     return Translated(notebook.path, raw)
 
 
@@ -408,7 +415,6 @@ def copy_of(notebook: Notebook, out: Path, written_too: set[str]) -> dict:
         cell.get("metadata", {}).pop("course", None)
         if cell["cell_type"] == "markdown":
             cell["source"] = TARGET.sub(link, cell["source"])
-    raw["metadata"]["course"] = {"language": LANGUAGE}
     folder.sign(raw)  # so that a copy in which nobody typed is known, here and to `make clean`
     return raw
 
@@ -441,7 +447,18 @@ def shared() -> dict[str, str]:
     found = dict.fromkeys((FOLD, FIGURE, BETWEEN, badges.UNSET), "notebooks")
     found |= {words: "part" for title, _, covers in PARTS.values() for words in (title, covers)}
     found |= {_short(notebook): "name of a notebook" for notebook in select()}
-    return found | dict.fromkeys(README_WORDS, "README")
+    return dict.fromkeys(_said_by("site.py"), "site") | found | dict.fromkeys(README_WORDS, "README")
+
+
+def _said_by(name: str) -> Iterator[str]:
+    """What a module beside this one gives to `say`, word by word."""
+    for node in ast.walk(ast.parse(Path(__file__).with_name(name).read_text(encoding="utf-8"))):
+        if (
+            isinstance(node, ast.Call)
+            and getattr(node.func, "id", "") == "say"
+            and isinstance(node.args[0], ast.Constant)
+        ):
+            yield node.args[0].value
 
 
 LINKS = (  # from either page to the other

@@ -227,7 +227,7 @@ def test_links_lead_on_from_the_folder_of_the_copies(begun):
     cells = json.loads((begun / "build/zh" / NAME).read_text(encoding="utf-8"))["cells"]
     assert "(10_other.ipynb#数据)" in text(cells[1]["source"])  # it lies beside, and its heading is Chinese
     translate.place("10").unlink()
-    (begun / "build/zh" / NAME).unlink()
+    (begun / "build/zh/10_other.ipynb").unlink()
     run()
     cells = json.loads((begun / "build/zh" / NAME).read_text(encoding="utf-8"))["cells"]
     assert "(../../notebooks/10_other.ipynb#the-data)" in text(cells[1]["source"])
