@@ -464,7 +464,8 @@ def _said_by(name: str) -> Iterator[str]:
 LINKS = (  # from either page to the other
     "English · [中文](README.zh.md)",
     "[English](README.md) · 中文\n\n"
-    "中文笔记本：输入 `course translate`，然后打开文件夹 `build/zh`；尚未译出的句子显示英文。",
+    "中文笔记本：输入 `course translate`，然后打开文件夹 `build/zh`；或用 `make site` 制作网页 `build/site/zh`。"
+    "尚未译出的句子显示英文。",
 )
 README_WORDS = ("part", "what it covers", "notebooks that are ready", "notebook", "seconds", "peak MB")
 README_WORDS += ("all, one after another",)

@@ -7,7 +7,7 @@ import re
 import pytest
 from click.testing import CliRunner
 
-from helpers.course import hygiene, translate
+from helpers.course import hygiene, site, translate
 from helpers.course.cli import course
 from helpers.errors import CourseError
 from helpers.notebooks import dumps, select, text
@@ -80,6 +80,8 @@ def tree(tmp_path, monkeypatch):
         f"notebooks/{NAME}": dumps(notebook()),
         "notebooks/10_other.ipynb": dumps({**notebook(), "cells": [cell("# 10 · Other\n\n## The data", "title")]}),
         "data/cards/toy.md": "",
+        "data/glossary.toml": '["mean"]\nen = "A sum over a count."\nzh = "和除以个数。"\n',
+        "site/conf.py": "",
     }
     for name, content in files.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -267,6 +269,20 @@ def test_notebooks_without_a_catalogue_are_a_note(begun):
     found = [finding for finding in hygiene.check(select(["10", "11"]), everything=False) if "zh" in finding.where]
     assert [finding.where for finding in found] == ["translations/zh/11.po", "translations/zh"]
     assert "not in Chinese yet: 10" in found[1].what and not any(finding.error for finding in found)
+
+
+def test_the_chinese_site_is_made_from_the_same_outputs(begun):
+    (begun / "notebooks/10_other.ipynb").unlink()
+    fill("course", {"Known limits": "已知的局限", "Glossary": "术语表"})
+    site.build_sources(begun / "zh", chinese=True)
+    page = json.loads((begun / f"zh/notebooks/{NAME}").read_text(encoding="utf-8"))
+    assert [c["metadata"]["mystnb"]["image"]["alt"] for c in page["cells"] if "mystnb" in c["metadata"]] == [
+        CHINESE[ALT]
+    ]
+    assert "- [过半：介于 0.500 与 0.700 之间](#claims-11-4)" in (begun / "zh/findings.md").read_text(encoding="utf-8")
+    assert (begun / "zh/limits.md").read_text(encoding="utf-8").startswith("# 已知的局限\n")
+    assert "mean\n  和除以个数。" in (begun / "zh/glossary.md").read_text(encoding="utf-8")
+    assert 'href="../index.html"' in (begun / "zh/index.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("notebook", select(), ids=lambda notebook: notebook.number)
