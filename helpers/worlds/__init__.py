@@ -8,8 +8,10 @@ from helpers.worlds.market import Markets, one_factor_markets
 from helpers.worlds.options import Book, HestonPaths, basket_book, heston_paths
 from helpers.worlds.pairs import PairMarkets, planted_pairs
 from helpers.worlds.payments import DAY, KINDS, Payments, payments
+from helpers.worlds.portfolios import company_portfolio
 from helpers.worlds.prices import World, ar1, garch11, gbm, ohlc
 from helpers.worlds.rates import Rates, vasicek
+from helpers.worlds.retention import retention_offer
 from helpers.worlds.signals import BestTrader, Signals, best_trader, signal_market
 
 __all__ = [
@@ -32,6 +34,7 @@ __all__ = [
     "ar1",
     "basket_book",
     "best_trader",
+    "company_portfolio",
     "count_generating",
     "garch11",
     "gbm",
@@ -44,6 +47,7 @@ __all__ = [
     "one_factor_markets",
     "payments",
     "planted_pairs",
+    "retention_offer",
     "share_lattice",
     "signal_market",
     "vasicek",

@@ -20,12 +20,13 @@ NAMES = sorted(path.name for path in (ROOT / "notebooks").glob("[0-9]*.ipynb"))
 SHOTS = ROOT / "build/browser"
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 PANEL = ".jp-NotebookPanel:not(.lm-mod-hidden)"
-# true once the kernel has been busy and is idle again
+# true once the kernel has been busy and is idle again, with no cell waiting (it is idle for a moment between two cells)
 DONE = """() => {
     const panel = document.querySelector('.jp-NotebookPanel:not(.lm-mod-hidden)');
     const status = panel.querySelector('.jp-Notebook-ExecutionIndicator').dataset.status;
     window.courseSawBusy = window.courseSawBusy || status === 'busy';
-    return window.courseSawBusy && status === 'idle';
+    const waiting = [...panel.querySelectorAll('.jp-InputPrompt')].some(prompt => prompt.textContent.includes('[*]'));
+    return window.courseSawBusy && status === 'idle' && !waiting;
 }"""
 
 

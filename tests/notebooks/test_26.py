@@ -19,7 +19,8 @@ NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "26_statistical_arbitrage.i
 @pytest.fixture(scope="module")
 def lesson():
     """The functions of the notebook's own cells, found by their tag."""
-    names = {"np": np, "pd": pd, "sliding_window_view": sliding_window_view, "YEAR": 252, "LOOK": 60}
+    names = {"np": np, "pd": pd, "trading": trading, "sliding_window_view": sliding_window_view}
+    names |= {"YEAR": 252, "LOOK": 60}
     for cell in json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]:
         if "features" in cell["metadata"].get("tags", []):
             exec("".join(cell["source"]), names)
@@ -119,6 +120,32 @@ def test_books_see_no_future(lesson, prices):
     later.iloc[419:, 0] *= 1.4  # a signal of one close is traded a day later and earns from then on
     held = lesson["pairs_book"](later, lesson["closest"], top=3)["traded"]
     assert np.allclose(held.iloc[:421], before["traded"].iloc[:421])
+
+
+def test_without_a_wait_trades_come_one_day_earlier(lesson, prices):
+    values = prices.to_numpy()
+    starts, window = lesson["formations"](values, 21)
+    pairs = lesson["closest"](window, 2)
+    at_once, later = (lesson["trade_pairs"](values, starts, window, pairs, wait=w)[2] for w in (0, 1))
+    assert np.array_equal(later[1:], at_once[:-1])
+    assert at_once.any()
+
+
+def test_pairs_are_chosen_on_the_fitted_days_alone_and_earn_what_a_loop_says(lesson, walks):
+    fit, traded = slice(0, 300), slice(300, None)
+    t, beta = lesson["engle_granger"](walks[fit])
+    wanted = sorted(combinations(range(6), 2), key=lambda pair: t[pair])[:4]
+    gains = np.zeros(len(walks) - 302)
+    for i, j in wanted:
+        u = walks[:, i] - beta[i, j] * walks[:, j]
+        mean, width, held, state = u[fit].mean(), u[fit].std(), [], 0
+        for z in (u[traded] - mean) / width:
+            state = 0 if state * z > 0 else state  # crossed its mean
+            state = 1 if z < -2 else -1 if z > 2 else state
+            held.append(state / width)
+        gains += np.array(held)[:-2] * np.diff(u[traded])[1:]
+    assert gains.any()
+    assert lesson["chosen_on"](walks, fit, traded, top=4) == pytest.approx(trading.sharpe(gains))
 
 
 def test_s_scores_equal_least_squares_window_by_window(lesson):
