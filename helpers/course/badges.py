@@ -26,6 +26,7 @@ from helpers.notebooks import (
 )
 
 BLOCK = re.compile(r"<!-- badges -->.*?<!-- /badges -->", re.S)
+LANGUAGES = re.compile(r"<!-- languages -->.*?<!-- /languages -->", re.S)
 CLONE = re.compile(r"(git clone https://github\.com/)[^\s]+")
 REMOTE = re.compile(r"(?:https://|ssh://git@|git@)github\.com[/:](?P<address>[^/\s]+/[^/\s]+?)(?:\.git)?/?")
 MAP, TIMES, GRAPH, MINUTES = (

@@ -356,8 +356,8 @@ def check(numbers) -> None:
 @click.option("--expect", metavar="OWNER/NAME", help="With --check: the address that must be set.")
 def badges(repository, branch, check_only, expect) -> None:
     """Write what nobody types by hand: badges, set-up cells, the README's map and times. Stamps stay valid."""
-    from helpers.course import badges, report
-    from helpers.notebooks import settings
+    from helpers.course import badges, report, translate
+    from helpers.notebooks import root, settings
 
     if expect is not None and (found := settings()["repository"]) != expect:
         raise CourseError(
@@ -369,6 +369,8 @@ def badges(repository, branch, check_only, expect) -> None:
     if not check_only:
         badges.set_address(repository if repository is not None else badges.own_address(), branch)
     changed = badges.renew(write=not check_only)
+    if not check_only and translate.renew_readme():
+        changed.append(root() / "README.zh.md")
     for path in changed:
         click.echo(f"{'differs' if check_only else 'rewrote'} {report.short(path)}")
     if not changed:
@@ -506,6 +508,44 @@ def slides(numbers) -> None:
     slides.assets(out)
     for notebook in notebooks:
         click.echo(f"wrote {report.short(slides.write(notebook, out))}")
+
+
+@course.command()
+@click.argument("names", nargs=-1)
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Where to (default: build/zh).")
+def translate(names, out) -> None:
+    """Bring the Chinese catalogues up to date, and write the Chinese notebooks and README.zh.md.
+
+    NAMES are numbers of notebooks, README, or course (the words that all share); without them, all that are begun. A
+    name whose catalogue translations/zh/NAME.po is not there yet begins it. No text of a translator is ever lost.
+    """
+    from helpers.course import report, translate
+    from helpers.notebooks import root, select
+
+    if not translate.available():
+        raise CourseError("The catalogues need Babel, which JupyterLab brings. Type: python -m pip install -e '.[lab]'")
+    shared = {translate.README, translate.SHARED}
+    wanted = [name for name in names if name not in shared]
+    chosen = [name for name in names if name in shared]
+    chosen += [notebook.number for notebook in select(wanted)] if wanted else []
+    every, done = translate.sources(), translate.refresh(chosen)
+    for name in done:
+        good, why = translate.state(name, every[name][1])
+        click.echo(f"{100 * good // max(1, len(every[name][1])):>3} %  {report.short(translate.place(name))}")
+        for line in why:
+            click.secho(f"       {line}", fg="yellow")
+    if translate.renew_readme():
+        click.echo("wrote README.zh.md")
+    notebooks = [notebook for notebook in select() if notebook.number in done]
+    for path, written in translate.write(notebooks, (out or root() / "build" / "zh").resolve()):
+        if written:
+            click.echo(f"wrote {report.short(path)}")
+        else:
+            click.secho(
+                f"kept  {report.short(path)}: it holds somebody's work; rename it to get a new one", fg="yellow"
+            )
+    if absent := [name for name in every if name not in done and not translate.place(name).exists()]:
+        click.echo(f"Not begun: {' '.join(absent)}")
 
 
 @course.command()

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
 
-from helpers.course import badges
+from helpers.course import badges, translate
 from helpers.course.glossary import Glossary
 from helpers.course.markdown import FENCE, prose
 from helpers.notebooks import (
@@ -73,7 +73,9 @@ def check(notebooks: list[Notebook], everything: bool = True) -> list[Finding]:
             found += [Finding(notebook.path.name, *what) for what in rule(notebook)]
     if everything:
         found += _names() + _readme()
-    return found
+    return found + [
+        Finding(where, 0, what, mend, False) for where, what, mend in translate.findings(notebooks, everything)
+    ]
 
 
 def _where(notebook: Notebook, tag: str) -> list[int]:
