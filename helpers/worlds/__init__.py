@@ -9,6 +9,7 @@ from helpers.worlds.options import Book, HestonPaths, basket_book, heston_paths
 from helpers.worlds.pairs import PairMarkets, planted_pairs
 from helpers.worlds.payments import DAY, KINDS, Payments, payments
 from helpers.worlds.prices import World, ar1, garch11, gbm, ohlc
+from helpers.worlds.pricing import LoanOffers, loan_offers
 from helpers.worlds.rates import Rates, vasicek
 from helpers.worlds.signals import BestTrader, Signals, best_trader, signal_market
 
@@ -19,6 +20,7 @@ __all__ = [
     "Book",
     "HestonPaths",
     "Lattice",
+    "LoanOffers",
     "LossYears",
     "Markets",
     "PairMarkets",
@@ -38,6 +40,7 @@ __all__ = [
     "heston_paths",
     "households",
     "loan_applicants",
+    "loan_offers",
     "loss_tails",
     "loss_years",
     "ohlc",
