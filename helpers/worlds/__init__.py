@@ -10,6 +10,7 @@ from helpers.worlds.pairs import PairMarkets, planted_pairs
 from helpers.worlds.payments import DAY, KINDS, Payments, payments
 from helpers.worlds.portfolios import company_portfolio
 from helpers.worlds.prices import World, ar1, garch11, gbm, ohlc
+from helpers.worlds.pricing import LoanOffers, loan_offers
 from helpers.worlds.rates import Rates, vasicek
 from helpers.worlds.retention import retention_offer
 from helpers.worlds.signals import BestTrader, Signals, best_trader, signal_market
@@ -21,6 +22,7 @@ __all__ = [
     "Book",
     "HestonPaths",
     "Lattice",
+    "LoanOffers",
     "LossYears",
     "Markets",
     "PairMarkets",
@@ -41,6 +43,7 @@ __all__ = [
     "heston_paths",
     "households",
     "loan_applicants",
+    "loan_offers",
     "loss_tails",
     "loss_years",
     "ohlc",
