@@ -66,7 +66,11 @@ def run() -> list[Result]:
             "implicit, conjugate gradients": lambda: theirs(X, exact=False),
         }
         result = compare("matrix factorisation, five sweeps", ways, repeats=3, rows=X.nnz)
-    result.goal("largest difference of a score ≤ 0.001", gap, high=1e-3)
-    for way in list(ways)[1:]:
-        result.at_least(1, way)
+        rough = theirs(X, exact=False)
+    short = float(np.abs(mine[0] @ mine[1].T - rough[0] @ rough[1].T).max())
+    result.notes.append(
+        f"conjugate gradients stop after three steps a row: scores differ from the minimum's by up to {short:.2g}"
+    )
+    result.goal("largest difference of a score from implicit's Cholesky ≤ 0.001", gap, high=1e-3)
+    result.at_least(1, "implicit, Cholesky")
     return [result]
