@@ -24,6 +24,7 @@ NAMES = (
     "training",
     "scores",
     "platform",
+    "recommend",
     "data",
     "course",
 )

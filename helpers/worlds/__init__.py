@@ -5,6 +5,7 @@ from helpers.worlds.credit import loan_applicants
 from helpers.worlds.hedging import Lattice, share_lattice
 from helpers.worlds.losses import LossYears, annual_bounds, count_generating, loss_tails, loss_years
 from helpers.worlds.market import Markets, one_factor_markets
+from helpers.worlds.offers import Offers, product_offers
 from helpers.worlds.options import Book, HestonPaths, basket_book, heston_paths
 from helpers.worlds.pairs import PairMarkets, planted_pairs
 from helpers.worlds.payments import DAY, KINDS, Payments, payments
@@ -25,6 +26,7 @@ __all__ = [
     "LoanOffers",
     "LossYears",
     "Markets",
+    "Offers",
     "PairMarkets",
     "Payments",
     "Rates",
@@ -50,6 +52,7 @@ __all__ = [
     "one_factor_markets",
     "payments",
     "planted_pairs",
+    "product_offers",
     "retention_offer",
     "share_lattice",
     "signal_market",
