@@ -6,17 +6,21 @@ import numpy as np
 
 from helpers.errors import CourseError
 
+PIECE = 512  # users at a time
+
 
 def top(score: np.ndarray, k: int, candidates: np.ndarray | None = None) -> np.ndarray:
     """Positions (users, k) of the highest scores, best first; -1 where a user has fewer than k candidates.
 
     score: (users, items); candidates: bool, the same shape. Of equal scores the earlier item comes first.
     """
-    score = np.asarray(score, float)
+    score = np.asarray(score)
     if score.ndim != 2 or not 1 <= k <= score.shape[1]:
         raise CourseError(f"top needs scores (users, items) and 1 ≤ k ≤ items; got {score.shape} and k = {k}.")
-    if candidates is not None:
-        score = np.where(candidates, score, -np.inf)
+    if len(score) > PIECE:  # the copies below would need several times the memory of the scores
+        pieces = [slice(a, a + PIECE) for a in range(0, len(score), PIECE)]
+        return np.concatenate([top(score[p], k, None if candidates is None else candidates[p]) for p in pieces])
+    score = np.where(True if candidates is None else candidates, score.astype(float), -np.inf)
     bound = -np.partition(-score, k - 1, axis=1)[:, [k - 1]]  # the k-th best of each user
     first = score > bound
     ties = (score == bound) & ((score == bound).cumsum(axis=1) <= k - first.sum(axis=1, keepdims=True))

@@ -42,3 +42,11 @@ def test_only_candidates_are_listed():
 def test_a_list_longer_than_the_items_is_refused():
     with pytest.raises(CourseError, match="1 ≤ k ≤ items"):
         ranking.top(np.ones((2, 3)), 4)
+
+
+def test_many_users_are_ranked_in_pieces_as_one_by_one():
+    rng = np.random.default_rng(3)
+    score = rng.integers(0, 5, (ranking.PIECE + 40, 12))
+    candidates = rng.random(score.shape) < 0.6
+    together = ranking.top(score, 4, candidates)
+    assert np.array_equal(together, np.vstack([ranking.top(score[[u]], 4, candidates[[u]]) for u in range(len(score))]))
