@@ -93,8 +93,9 @@ def loan_offers(
     `follows` points for a unit, with the client's need, which no column holds but which raises the log-odds of
     acceptance by `hidden`. For the share `trial` of the offers the margin is drawn evenly from 0 to 10 points instead.
     `leak` adds that much to the log-odds for a point of funding cost (rivals' rates rise too), which spoils the cost as
-    an instrument. `varied` stretches how sensitivities differ: with 0 all clients have the same. Older clients compare
-    less; nothing else depends on age. Raises CourseError for sizes below 1, a share outside 0 … 1, negative weights.
+    an instrument. `varied` stretches how sensitivities differ: with 0 all clients have the same. Older clients
+    go online and compare less, have been clients longer and have somewhat better scores; age itself does nothing else.
+    Raises CourseError for sizes below 1, a share outside 0 … 1, negative weights.
     """
     if min(n, weeks) < 1 or not 0 <= trial <= 1 or min(hidden, follows, varied) < 0:
         raise CourseError("loan_offers needs clients and weeks, a trial share from 0 to 1 and weights of at least 0.")

@@ -26,8 +26,8 @@ def retention_offer(
     Columns: tenure (years), products, activity and trend (standardised), complaints, digital (0 … 1), rate_gap (points
     by which a rival pays more), margin (money a year), contacted, left, and the truth: p0 and p1, the chances of
     leaving of a client with these columns without and with a contact. The contact shifts the log-odds of leaving; with
-    `spread` 0 by the same number for everybody; with 1 it keeps digital clients whom a rival's rate draws, does
-    nothing for those with complaints and reminds the long inactive that they can leave. Whatever the spread, it keeps
+    `spread` 0 by the same number for everybody; with 1 it also keeps digital clients whom a rival's rate draws,
+    unless they complained, and reminds the long inactive that they can leave. Whatever the spread, it keeps
     the part `effect` of all clients on average. With `eye` 0 the part `share` is contacted at random (a trial); above,
     the contact goes to those at risk, and with `insight` above 0 also to those of whom an adviser saw what no column
     tells. Raises CourseError for sizes below 1, a spread outside 0 … 1, a share outside (0, 1), or an effect outside
