@@ -24,6 +24,8 @@ NAMES = (
     "training",
     "scores",
     "platform",
+    "options",
+    "portfolios",
     "recommend",
     "data",
     "course",
