@@ -11,6 +11,7 @@ from helpers.errors import CourseError
 
 FIELDS = ("income", "debt", "score", "tenure", "visits", "online", "compared", "postcode")
 _NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(15)
+_OLDER, _ONLINE, _SCORE = 0.3, 0.3, 0.4  # share of older clients; what going online, being older add to appetite, score
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,7 @@ class LoanOffers:
     frame: a row an offer, columns of FIELDS, older (0/1), week, cost (of funding in that week), rate, trial (was the
     rate drawn at random?), accepted (0/1), default (0/1, NaN where not accepted). The truth by client: at a margin of 0
     the log-odds of acceptance are `appetite`, each point of margin takes `sensitivity` off, and default has log-odds
-    `risk`; a need that nobody recorded, standard normal, adds `hidden` times itself to the first and `selection` times
+    `risk`; the unrecorded `need`, standard normal, adds `hidden` times itself to the first and `selection` times
     itself to the last. Funding costs `funding` percent, a default `loss` percent of the loan.
     """
 
@@ -28,6 +29,7 @@ class LoanOffers:
     appetite: np.ndarray
     sensitivity: np.ndarray
     risk: np.ndarray
+    need: np.ndarray
     hidden: float
     selection: float
     funding: float
@@ -39,8 +41,10 @@ class LoanOffers:
         chance = 1 / (1 + np.exp(-self._risk())) @ _WEIGHTS / _WEIGHTS.sum()
         return (self.funding + self.loss * chance) / (1 - chance)
 
-    def judge(self, rate: np.ndarray) -> dict[str, np.ndarray]:
+    def judge(self, rate: np.ndarray, *, needs_seen: bool = False) -> dict[str, np.ndarray]:
         """What each client's offer at `rate` (n,) or (n, choices) is expected to bring, the recorded fields given.
+
+        Need is averaged out; with `needs_seen` each client's own counts, as it must where the rate followed it.
 
         accepted: probability; default: probability among those who accept; profit: percent of the loan, 0 where
         refused; surplus: the client's, in percent of the loan, the logsum over the sensitivity (Small and Rosen 1981,
@@ -50,10 +54,11 @@ class LoanOffers:
         wide = rate.reshape(len(rate), -1)
         margin, slope = wide - self.break_even[:, None], self.sensitivity[:, None]
         total = {name: np.zeros_like(wide) for name in ("accepted", "default", "profit", "surplus")}
-        for node, weight in zip(_NODES, _WEIGHTS / _WEIGHTS.sum(), strict=True):
+        nodes = zip(_NODES, _WEIGHTS / _WEIGHTS.sum(), strict=True)
+        for node, weight in [(self.need[:, None], 1.0)] if needs_seen else nodes:
             utility = self.appetite[:, None] - slope * margin + self.hidden * node
             accepts = 1 / (1 + np.exp(-utility))
-            chance = 1 / (1 + np.exp(-self.risk - self.selection * node))[:, None]
+            chance = 1 / (1 + np.exp(-self.risk[:, None] - self.selection * node))
             total["accepted"] += weight * accepts
             total["default"] += weight * accepts * chance
             total["profit"] += weight * accepts * ((1 - chance) * wide - chance * self.loss - self.funding)
@@ -70,6 +75,30 @@ class LoanOffers:
             left = self.judge(one)["profit"] > self.judge(two)["profit"]
             low, high = np.where(left, low, one), np.where(left, two, high)
         return (low + high) / 2
+
+    def best_blind_margin(self, margins: np.ndarray) -> np.ndarray:
+        """Of `margins` (k,) the one (n,) that earns most from each client when only income, debt and score are known.
+
+        How a client shops is averaged out: over these clients, older and younger mixed as the score makes likely.
+        Default plays no part: with `selection` 0 it is a factor of the profit. Error of the tables about 0.1 points.
+        """
+        older, online = self.frame["older"].to_numpy(bool), self.frame["online"].to_numpy()
+        base, score = self.appetite - _ONLINE * online, self.frame["score"].to_numpy()
+        nodes, weights = np.polynomial.hermite_e.hermegauss(7)
+        levels = np.linspace(base.min(), base.max(), 40)
+        odds = np.log(_OLDER / (1 - _OLDER)) + _SCORE * (score - _SCORE / 2 + _OLDER * _SCORE)
+        chance, accepted = 1 / (1 + np.exp(-odds)), 0
+        place = (base - levels[0]) / (levels[1] - levels[0])
+        left = np.minimum(place.astype(int), len(levels) - 2)
+        for group, share in ((older, chance), (~older, 1 - chance)):
+            who = np.flatnonzero(group)[:800]
+            known = _ONLINE * online[who, None] - self.sensitivity[who, None] * margins
+            table = np.zeros((len(levels), len(margins)))
+            for node, weight in zip(self.hidden * nodes, weights / weights.sum(), strict=True):
+                table += weight * (1 / (1 + np.exp(-known - levels[:, None, None] - node))).mean(axis=1)
+            between = table[left] + (place - left)[:, None] * (table[left + 1] - table[left])
+            accepted = accepted + share[:, None] * between
+        return margins[(margins * accepted).argmax(axis=1)]
 
     def _risk(self) -> np.ndarray:
         return self.risk[:, None] + self.selection * _NODES
@@ -100,15 +129,15 @@ def loan_offers(
     if min(n, weeks) < 1 or not 0 <= trial <= 1 or min(hidden, follows, varied) < 0:
         raise CourseError("loan_offers needs clients and weeks, a trial share from 0 to 1 and weights of at least 0.")
     rng = np.random.default_rng(seed)
-    older = rng.random(n) < 0.3
+    older = rng.random(n) < _OLDER
     online = rng.random(n) < np.where(older, 0.35, 0.8)
     compared = rng.random(n) < np.where(online, np.where(older, 0.3, 0.5), 0.1)
     income, debt, visits, postcode, need, whim = rng.standard_normal((6, n))
-    score = 0.4 * older - 0.12 + rng.standard_normal(n)
+    score = _SCORE * (older - _OLDER) + rng.standard_normal(n)
     tenure = rng.gamma(np.where(older, 3.0, 1.5), 4.0)
     shops = -1.6 + 2.0 * compared + 1.6 * online * visits + 0.6 * online - 0.04 * (tenure - 7)
     sensitivity = np.exp(-1.0 + varied * (1.5 / (1 + np.exp(-shops)) - 0.6))
-    appetite = 1.4 + 0.4 * debt - 0.3 * income + 0.3 * online - 0.15 * score + 0.2 * (debt**2 - 1) / 2**0.5
+    appetite = 1.4 + 0.4 * debt - 0.3 * income + _ONLINE * online - 0.15 * score + 0.2 * (debt**2 - 1) / 2**0.5
     risk = -2.8 - 0.45 * score - 0.2 * income + 0.3 * debt
     shock = np.zeros(weeks)
     for week, news in enumerate(rng.standard_normal(weeks)):
@@ -118,7 +147,7 @@ def loan_offers(
     margin = usual + follows * need + 0.8 * shock[week] + 0.5 * whim
     drawn = rng.random(n) < trial
     margin = np.where(drawn, 10 * rng.random(n), margin)
-    world = LoanOffers(pd.DataFrame(), appetite, sensitivity, risk, hidden, selection, 3.0, 60.0)
+    world = LoanOffers(pd.DataFrame(), appetite, sensitivity, risk, need, hidden, selection, 3.0, 60.0)
     utility = appetite - sensitivity * margin + hidden * need + leak * shock[week]
     accepted = rng.random(n) < 1 / (1 + np.exp(-utility))
     failed = rng.random(n) < 1 / (1 + np.exp(-risk - selection * need))
@@ -128,4 +157,4 @@ def loan_offers(
     frame["rate"], frame["trial"] = world.break_even + margin, drawn.astype(int)
     frame["accepted"] = accepted.astype(int)
     frame["default"] = np.where(accepted, failed.astype(float), np.nan)
-    return LoanOffers(frame, appetite, sensitivity, risk, hidden, selection, 3.0, 60.0)
+    return LoanOffers(frame, appetite, sensitivity, risk, need, hidden, selection, 3.0, 60.0)

@@ -61,3 +61,21 @@ def test_rates_follow_the_need_only_where_they_are_not_drawn():
 def test_impossible_offers_are_refused(wrong):
     with pytest.raises(CourseError, match="loan_offers needs"):
         worlds.loan_offers(**wrong)
+
+
+def test_officers_rates_bring_more_when_each_clients_own_need_counts():
+    """Averaged over many clients, own needs at drawn rates give the same; officers followed need, so theirs gain."""
+    world = worlds.loan_offers(100_000, trial=0.5, seed=8)
+    rate, drawn = world.frame["rate"].to_numpy(), world.frame["trial"].to_numpy() == 1
+    gain = world.judge(rate, needs_seen=True)["profit"] - world.judge(rate)["profit"]
+    assert abs(gain[drawn].mean()) < 0.02 < gain[~drawn].mean()
+
+
+def test_the_best_blind_margin_is_the_best_of_clients_alike_in_what_is_known():
+    """Many clients of about one income, debt and score: no single margin for them earns more."""
+    world, margins = worlds.loan_offers(40_000, seed=9), np.linspace(0.25, 10, 40)
+    known = world.frame[["income", "debt", "score"]] - [0.0, 0.5, 1.0]
+    near = (known.abs().max(axis=1) < 0.5).to_numpy()
+    earned = (margins * world.judge(world.break_even[:, None] + margins)["accepted"])[near].mean(axis=0)
+    theirs = world.best_blind_margin(margins)[near]
+    assert near.sum() > 1_000 and theirs.mean() == pytest.approx(margins[earned.argmax()], abs=0.3)
