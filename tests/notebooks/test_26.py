@@ -175,3 +175,21 @@ def test_expected_best_of_many_by_simulation():
     trials = stats.norm.ppf((np.arange(28) + 0.5) / 28)
     trials /= trials.std(ddof=1)
     assert trading.expected_max_sharpe(trials) == pytest.approx(best, rel=0.03)
+
+
+def test_spreads_of_the_world_are_traded_at_their_tested_slope_and_past_deviation(lesson):
+    lesson["world"] = world = worlds.planted_pairs(2, 756, stocks=4, pairs=1, half_life=10, seed=3)
+    lesson["i"], lesson["j"], lesson["COST"] = *np.triu_indices(4, 1), 0.001
+    slope = lesson["upper"](lesson["engle_granger"](world.log_price[:, :504])[1])
+    spread = lesson["traded_spread"](slope)
+    one, two = world.log_price[1, :, 0], world.log_price[1, :, 1]  # the planted pair, first in the order of `upper`
+    u = one - np.polyfit(two[:504], one[:504], 1)[0] * two
+    state = lesson["positions"](((u[504:] - u[:504].mean()) / u[:504].std())[:, None], 2.0, 0.0)[:-2, 0]
+    assert state.any()
+    chosen = np.zeros((2, 6), dtype=bool)
+    chosen[1, 0] = True
+    held = state / u[:504].std()
+    cost = 0.001 * (1 + abs(slope[1, 0])) * np.abs(np.diff(held, prepend=0))
+    wanted = np.concatenate([np.zeros_like(held), held * np.diff(u[505:]) - cost])  # the other market trades nothing
+    ours = lesson["book_in_world"](chosen, spread, wait=1, paid=True)
+    assert ours == pytest.approx(trading.sharpe(wanted))
