@@ -16,7 +16,7 @@ from sklearn.tree import DecisionTreeRegressor
 
 NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "50_explainability.ipynb"
 WANTED = ["score_and_gradient", "integrated_gradients", "shapley_matrix", "by_orders", "game", "shapley", "sampled"]
-WANTED += ["path_contributions", "spline_curves", "finite_differences", "marks", "cheapest"]
+WANTED += ["path_contributions", "spline_curves", "finite_differences", "marks", "wrong_signs", "cheapest"]
 
 
 @pytest.fixture(scope="module")
