@@ -27,6 +27,7 @@ NAMES = (
     "options",
     "portfolios",
     "recommend",
+    "explain",
     "data",
     "course",
 )

@@ -1,5 +1,6 @@
 """Seeded worlds whose best possible answer is known, so that a model can be told what share of it it found."""
 
+from helpers.worlds.causes import Borrowers, Causes, borrowers, known_causes
 from helpers.worlds.clients import Survey, account_history, households
 from helpers.worlds.credit import loan_applicants
 from helpers.worlds.hedging import Lattice, share_lattice
@@ -21,6 +22,8 @@ __all__ = [
     "KINDS",
     "BestTrader",
     "Book",
+    "Borrowers",
+    "Causes",
     "HestonPaths",
     "Lattice",
     "LoanOffers",
@@ -38,12 +41,14 @@ __all__ = [
     "ar1",
     "basket_book",
     "best_trader",
+    "borrowers",
     "company_portfolio",
     "count_generating",
     "garch11",
     "gbm",
     "heston_paths",
     "households",
+    "known_causes",
     "loan_applicants",
     "loan_offers",
     "loss_tails",
