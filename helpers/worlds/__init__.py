@@ -2,6 +2,7 @@
 
 from helpers.worlds.clients import Survey, account_history, households
 from helpers.worlds.credit import loan_applicants
+from helpers.worlds.entangled import entangled_applicants
 from helpers.worlds.hedging import Lattice, share_lattice
 from helpers.worlds.losses import LossYears, annual_bounds, count_generating, loss_tails, loss_years
 from helpers.worlds.market import Markets, one_factor_markets
@@ -40,6 +41,7 @@ __all__ = [
     "best_trader",
     "company_portfolio",
     "count_generating",
+    "entangled_applicants",
     "garch11",
     "gbm",
     "heston_paths",
