@@ -3,6 +3,7 @@
 from helpers.worlds.causes import Borrowers, Causes, borrowers, known_causes
 from helpers.worlds.clients import Survey, account_history, households
 from helpers.worlds.credit import loan_applicants
+from helpers.worlds.entangled import entangled_applicants
 from helpers.worlds.hedging import Lattice, share_lattice
 from helpers.worlds.losses import LossYears, annual_bounds, count_generating, loss_tails, loss_years
 from helpers.worlds.market import Markets, one_factor_markets
@@ -44,6 +45,7 @@ __all__ = [
     "borrowers",
     "company_portfolio",
     "count_generating",
+    "entangled_applicants",
     "garch11",
     "gbm",
     "heston_paths",
