@@ -1,5 +1,6 @@
 """Seeded worlds whose best possible answer is known, so that a model can be told what share of it it found."""
 
+from helpers.worlds.applications import credit_applications
 from helpers.worlds.clients import Survey, account_history, households
 from helpers.worlds.credit import loan_applicants
 from helpers.worlds.hedging import Lattice, share_lattice
@@ -40,6 +41,7 @@ __all__ = [
     "best_trader",
     "company_portfolio",
     "count_generating",
+    "credit_applications",
     "garch11",
     "gbm",
     "heston_paths",
