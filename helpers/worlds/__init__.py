@@ -1,6 +1,7 @@
 """Seeded worlds whose best possible answer is known, so that a model can be told what share of it it found."""
 
 from helpers.worlds.causes import Borrowers, Causes, borrowers, known_causes
+from helpers.worlds.applications import credit_applications
 from helpers.worlds.clients import Survey, account_history, households
 from helpers.worlds.credit import loan_applicants
 from helpers.worlds.entangled import entangled_applicants
@@ -46,6 +47,7 @@ __all__ = [
     "company_portfolio",
     "count_generating",
     "entangled_applicants",
+    "credit_applications",
     "garch11",
     "gbm",
     "heston_paths",
