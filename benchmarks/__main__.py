@@ -25,6 +25,7 @@ NAMES = (
     "scores",
     "platform",
     "recommend",
+    "retrieval",
     "data",
     "course",
 )

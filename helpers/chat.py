@@ -18,7 +18,7 @@ STYLES = {  # who: side, colours
 
 def page(turns: Iterable[tuple[str, str]]) -> str:
     """HTML of a conversation, turns (who, text) with who of "client" or "assistant"; all text is escaped."""
-    bubble = '<p class="course-{0}" style="{1}padding:0.4em 0.8em;margin-bottom:0.3em;border-radius:0.8em"><b>{0}</b>: {2}</p>'
+    bubble = '<p class="course-{0}" style="{1}padding:0.4em 0.8em;border-radius:0.8em"><b>{0}</b>: {2}</p>'
     return "".join(bubble.format(who, STYLES[who], html.escape(text)) for who, text in turns)
 
 
