@@ -112,7 +112,7 @@ TEXTS = st.one_of(
 TURNS = st.lists(st.tuples(TEXTS, st.integers(0, 2), st.sampled_from(NAMES), st.sampled_from(NAMES)), max_size=12)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(TURNS)
 def test_whatever_is_typed_the_rules_hold(turns):
     state = BOT["State"]()
