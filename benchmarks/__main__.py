@@ -29,6 +29,7 @@ NAMES = (
     "recommend",
     "explain",
     "mfcc",
+    "retrieval",
     "data",
     "course",
 )
