@@ -2,6 +2,7 @@
 
 from helpers.worlds.clients import Survey, account_history, households
 from helpers.worlds.credit import loan_applicants
+from helpers.worlds.drift import Invoices, drifting_invoices, house_prices
 from helpers.worlds.hedging import Lattice, share_lattice
 from helpers.worlds.losses import LossYears, annual_bounds, count_generating, loss_tails, loss_years
 from helpers.worlds.market import Markets, one_factor_markets
@@ -22,6 +23,7 @@ __all__ = [
     "BestTrader",
     "Book",
     "HestonPaths",
+    "Invoices",
     "Lattice",
     "LoanOffers",
     "LossYears",
@@ -40,9 +42,11 @@ __all__ = [
     "best_trader",
     "company_portfolio",
     "count_generating",
+    "drifting_invoices",
     "garch11",
     "gbm",
     "heston_paths",
+    "house_prices",
     "households",
     "loan_applicants",
     "loan_offers",
