@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 from scipy.signal import lfilter
-from scipy.special import expit
+from scipy.special import expit, ndtr
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.preprocessing import PolynomialFeatures
 
@@ -26,6 +26,7 @@ CONSTANTS = ("ALPHA =", "FIELDS =", "Z =", "INVOICES, AMOUNT", "FIRST, LATE", "L
 @pytest.fixture(scope="module")
 def lesson() -> dict:
     space = {"np": np, "pd": pd, "stats": stats, "expit": expit, "lfilter": lfilter, "BATCH": 3, "QUARTERS": 4}
+    space["ndtr"] = ndtr
     space |= {"PolynomialFeatures": PolynomialFeatures, "LinearRegression": LinearRegression}
     for cell in json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]:
         if cell["cell_type"] != "code" or "solution" in cell["metadata"].get("tags", []):
