@@ -15,30 +15,11 @@ from sklearn.preprocessing import PolynomialFeatures
 from helpers import worlds
 
 NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "53_uncertainty_and_drift.ipynb"
-WANTED = [
-    "judged",
-    "interval_score",
-    "polynomial_intervals",
-    "mixture_interval",
-    "conformal_factor",
-    "coverage_of",
-    "adaptive",
-    "adaptive_last",
-    "filtered",
-    "psi",
-    "ks_distance",
-    "excess",
-    "promise_test",
-    "score_psi",
-    "run_length",
-    "terms",
-    "fit_logistic",
-    "follow",
-    "part_of",
-    "hindsight",
-    "interval",
-    "flipped",
-]
+WANTED = (
+    "judged interval_score polynomial_intervals mixture_interval conformal_factor coverage_of adaptive adaptive_last",
+    "filtered psi ks_distance excess promise_test score_psi run_length terms fit_logistic follow part_of hindsight",
+    "interval flipped",
+)
 CONSTANTS = ("ALPHA =", "FIELDS =", "Z =", "INVOICES, AMOUNT", "FIRST, LATE", "LOOK =", "SETTINGS =", "I, J =")
 
 
@@ -51,7 +32,7 @@ def lesson() -> dict:
         if cell["cell_type"] != "code" or "solution" in cell["metadata"].get("tags", []):
             continue
         for part in "".join(cell["source"]).split("\n\n\n"):
-            if part.startswith(tuple(f"def {name}(" for name in WANTED)):
+            if part.startswith(tuple(f"def {name}(" for line in WANTED for name in line.split())):
                 exec(part, space)
             else:
                 lines = part.split("\n")
