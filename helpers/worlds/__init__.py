@@ -1,9 +1,10 @@
 """Seeded worlds whose best possible answer is known, so that a model can be told what share of it it found."""
 
-from helpers.worlds.causes import Borrowers, Causes, borrowers, known_causes
 from helpers.worlds.applications import credit_applications
+from helpers.worlds.causes import Borrowers, Causes, borrowers, known_causes
 from helpers.worlds.clients import Survey, account_history, households
 from helpers.worlds.credit import loan_applicants
+from helpers.worlds.drift import Invoices, drifting_invoices, house_prices
 from helpers.worlds.entangled import entangled_applicants
 from helpers.worlds.hedging import Lattice, share_lattice
 from helpers.worlds.losses import LossYears, annual_bounds, count_generating, loss_tails, loss_years
@@ -27,6 +28,7 @@ __all__ = [
     "Borrowers",
     "Causes",
     "HestonPaths",
+    "Invoices",
     "Lattice",
     "LoanOffers",
     "LossYears",
@@ -46,11 +48,13 @@ __all__ = [
     "borrowers",
     "company_portfolio",
     "count_generating",
-    "entangled_applicants",
     "credit_applications",
+    "drifting_invoices",
+    "entangled_applicants",
     "garch11",
     "gbm",
     "heston_paths",
+    "house_prices",
     "households",
     "known_causes",
     "loan_applicants",
