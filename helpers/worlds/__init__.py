@@ -5,6 +5,7 @@ from helpers.worlds.credit import loan_applicants
 from helpers.worlds.hedging import Lattice, share_lattice
 from helpers.worlds.losses import LossYears, annual_bounds, count_generating, loss_tails, loss_years
 from helpers.worlds.market import Markets, one_factor_markets
+from helpers.worlds.news import DatedNews, dated_news
 from helpers.worlds.offers import Offers, product_offers
 from helpers.worlds.options import Book, HestonPaths, basket_book, heston_paths
 from helpers.worlds.pairs import PairMarkets, planted_pairs
@@ -21,6 +22,7 @@ __all__ = [
     "KINDS",
     "BestTrader",
     "Book",
+    "DatedNews",
     "HestonPaths",
     "Lattice",
     "LoanOffers",
@@ -40,6 +42,7 @@ __all__ = [
     "best_trader",
     "company_portfolio",
     "count_generating",
+    "dated_news",
     "garch11",
     "gbm",
     "heston_paths",
