@@ -119,3 +119,30 @@ def test_one_reader_errs_as_often_as_the_model_says(lesson):
         rows = lesson["band"] == b
         assert np.mean(drawn[rows] == lesson["y"][rows]) == pytest.approx(lesson["one_more"][b], abs=0.02)
     assert (np.abs(drawn - lesson["y"]) <= 1).all(), "good news is never taken for bad"
+
+
+def test_filling_changes_no_network(lesson):
+    import keras
+    from keras import layers, ops
+
+    made = {}
+    for length in (10, 16):
+        space = {"keras": keras, "layers": layers, "ops": ops, "LENGTH": length, "VOCABULARY": 50}
+        for cell in json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]:
+            source = "".join(cell["source"])
+            if source.startswith(("WIDTH = ", "def bag_of_embeddings")):
+                exec(source, space)
+        made[length] = [space[name]() for name in ("bag_of_embeddings", "cnn", "lstm", "transformer")]
+    rng = np.random.default_rng(8)
+    short = rng.integers(1, 50, (20, 10)).astype("int32")
+    short[:10, 6:] = 0
+    longer = np.pad(short, ((0, 0), (0, 6)))
+    for small, large in zip(made[10], made[16], strict=True):
+        weights = [rng.normal(scale=0.3, size=w.shape) for w in large.get_weights()]
+        large.set_weights(weights)
+        small.set_weights([w[: t.shape[0]] for w, t in zip(weights, small.get_weights(), strict=True)])
+        told = [np.asarray(model(rows, training=False)) for model, rows in ((small, short), (large, longer))]
+        np.testing.assert_allclose(*told, atol=1e-3)
+        changed = short.copy()
+        changed[:, 2] = changed[:, 2] % 49 + 1
+        assert np.abs(np.asarray(small(changed, training=False)) - told[0]).max() > 1e-3, "a word must matter"
