@@ -146,3 +146,12 @@ def test_filling_changes_no_network(lesson):
         changed = short.copy()
         changed[:, 2] = changed[:, 2] % 49 + 1
         assert np.abs(np.asarray(small(changed, training=False)) - told[0]).max() > 1e-3, "a word must matter"
+
+
+def test_a_resampled_correlation_is_that_of_the_repeated_rows(lesson):
+    rng = np.random.default_rng(9)
+    a, b = rng.integers(-1, 2, (2, 40)).astype(float)
+    times = rng.multinomial(40, np.full(40, 1 / 40), 5)
+    told = lesson["correlations"](times / 40, a, b)
+    for weight, correlation in zip(times, told, strict=True):
+        assert correlation == pytest.approx(np.corrcoef(np.repeat(a, weight), np.repeat(b, weight))[0, 1])
