@@ -9,6 +9,7 @@ from helpers.worlds.entangled import entangled_applicants
 from helpers.worlds.hedging import Lattice, share_lattice
 from helpers.worlds.losses import LossYears, annual_bounds, count_generating, loss_tails, loss_years
 from helpers.worlds.market import Markets, one_factor_markets
+from helpers.worlds.news import DatedNews, dated_news
 from helpers.worlds.offers import Offers, product_offers
 from helpers.worlds.options import Book, HestonPaths, basket_book, heston_paths
 from helpers.worlds.pairs import PairMarkets, planted_pairs
@@ -27,6 +28,7 @@ __all__ = [
     "Book",
     "Borrowers",
     "Causes",
+    "DatedNews",
     "HestonPaths",
     "Invoices",
     "Lattice",
@@ -49,6 +51,7 @@ __all__ = [
     "company_portfolio",
     "count_generating",
     "credit_applications",
+    "dated_news",
     "drifting_invoices",
     "entangled_applicants",
     "garch11",
