@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from helpers.errors import CourseError
 
@@ -22,6 +21,8 @@ def credit_applications(
     2,500 and log-deviation 0.55, cut to four digits), default (0/1), chance (the true probability of default). Its
     log-odds are `level` plus `weights` times (log amount - log median) / 0.55. Raises CourseError for n below 1.
     """
+    from scipy import stats  # slow to import: only when called
+
     if n < 1:
         raise CourseError("credit_applications needs at least one application.")
     rng, frame, log_odds = np.random.default_rng(seed), {}, np.full(n, float(level))

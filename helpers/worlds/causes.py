@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy import special
 
 from helpers.errors import CourseError
 
@@ -48,7 +47,7 @@ def known_causes(n: int, *, correlation: float = 0.0, law: int = 7, seed: int = 
     pair = np.kron(np.eye(3), np.array([[1, correlation], [correlation, 1]]))
     x = (rng.standard_normal((n, FIELDS)) @ np.linalg.cholesky(pair).T)[:, order]
     effects = _effects(x, law)
-    chance = special.expit(_LEVEL + effects.sum(axis=1))
+    chance = 1 / (1 + np.exp(-(_LEVEL + effects.sum(axis=1))))
     default = (rng.random(n) < chance).astype(int)
     return Causes(x, pair[np.ix_(order, order)], effects, chance, default, law)
 
@@ -115,6 +114,6 @@ def _borrowers(noise: np.ndarray, changes: dict[str, np.ndarray]) -> pd.DataFram
     savings = 0.4 * income + 0.6 * thrift + 0.7 * own_savings + changes.get("savings", 0.0)
     debt = -0.5 * savings + 0.85 * own_debt + changes.get("debt", 0.0)
     reminders = own_reminders + changes.get("reminders", 0.0)
-    chance = special.expit(-2.0 - 0.5 * income - 0.5 * savings + 0.6 * debt - 0.9 * thrift)
+    chance = 1 / (1 + np.exp(-(-2.0 - 0.5 * income - 0.5 * savings + 0.6 * debt - 0.9 * thrift)))
     fields = {"income": income, "savings": savings, "debt": debt, "reminders": reminders}
     return pd.DataFrame({**fields, "chance": chance})
