@@ -40,7 +40,7 @@ def test_the_ceiling_by_numerical_integration(lesson):
     share, ceiling, agrees = np.zeros(4), np.zeros(4), np.zeros(4)
     for k in (5, 6, 7, 8):
         for m in range(k // 2 + 1, k + 1):
-            band = 3 if m == k else 2 if m / k >= 0.75 else 1 if m / k >= 0.66 else 0
+            band = 3 if m == k else 2 if m / k > 0.75 else 1 if m / k >= 0.66 else 0
             won = density * stats.binom(k, x).pmf(m) * 2 / 4  # the first label wins; by symmetry twice
             total = np.trapezoid(won, x)
             share[band] += total
