@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import gc
 import importlib.util
+import json
 import statistics
 import time
 import tracemalloc
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 
 OURS = "ours"
 
@@ -131,3 +133,12 @@ def slope(name: str, make: Callable[[float], tuple[Callable[[], object], int]], 
     result = Result(f"{name}, by size", {OURS: [s for _, s in points]}, r1, notes=notes)
     result.goal("slope of log time on log rows ≤ 1.1", math.log(s1 / s0) / math.log(r1 / r0), high=1.1)
     return result
+
+
+def lesson(number: str, space: dict, tag: str = "functions") -> dict:
+    """Notebook `number`'s own cells with this tag, run in `space`, which is returned: for benchmarks and tests."""
+    (file,) = (Path(__file__).parents[1] / "notebooks").glob(f"{number}_*.ipynb")
+    for cell in json.loads(file.read_text(encoding="utf-8"))["cells"]:
+        if tag in cell["metadata"].get("tags", []):
+            exec("".join(cell["source"]), space)
+    return space

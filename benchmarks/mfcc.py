@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import re
-from pathlib import Path
 
 import numpy as np
 from scipy.fft import dct
 from scipy.special import logsumexp
 
-from benchmarks.harness import Result, compare, installed, slope
+from benchmarks.harness import Result, compare, installed, lesson, slope
 
-NOTEBOOK = Path(__file__).parents[1] / "notebooks" / "34_documents_and_voice.ipynb"
 RATE = 8000
 
 
-def lesson() -> dict:
-    """`log_mel` and `mfcc` of the notebook's own cells, found by their tag."""
-    names = {"np": np, "re": re, "dct": dct, "logsumexp": logsumexp}
-    for cell in json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]:
-        if "functions" in cell["metadata"].get("tags", []):
-            exec("".join(cell["source"]), names)
-    return names
+def functions() -> dict:
+    """`log_mel`, `mfcc` and their constants."""
+    return lesson("34", {"np": np, "re": re, "dct": dct, "logsumexp": logsumexp})
 
 
 def recordings(n: int, seed: int = 7) -> list[np.ndarray]:
@@ -54,7 +47,7 @@ def theirs(sounds: list[np.ndarray], names: dict) -> np.ndarray:
 
 def run() -> list[Result]:
     """A hundred recordings at once, as the notebook has them, against librosa's one after the other."""
-    names = lesson()
+    names = functions()
 
     def make(scale: float):
         sounds = recordings(int(20 * scale))

@@ -2,28 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
 import numpy as np
+import pandas as pd
 from scipy import sparse
 from threadpoolctl import threadpool_limits
 
-from benchmarks.harness import Result, compare, installed
+from benchmarks.harness import Result, compare, installed, lesson
 
-NOTEBOOK = Path(__file__).parents[1] / "notebooks" / "44_recommendation.ipynb"
 SHAPE, FILLED, SIZE, ALPHA, STRENGTH, SWEEPS = (4_000, 2_000), 220_000, 32, 1.0, 10.0, 5
-
-
-def lesson() -> dict:
-    """`solve`, `ials` and `ease` of the notebook's own cells, found by their tag."""
-    import pandas as pd
-
-    names = {"np": np, "pd": pd}
-    for cell in json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]:
-        if "functions" in cell["metadata"].get("tags", []):
-            exec("".join(cell["source"]), names)
-    return names
 
 
 def purchases(seed: int = 7) -> sparse.csr_matrix:
@@ -56,7 +42,7 @@ def run() -> list[Result]:
     """Five sweeps over a matrix of the shop's size; equal scores first. One BLAS thread, as implicit asks for."""
     if not installed("implicit"):
         return []
-    ials, X = lesson()["ials"], purchases()
+    ials, X = lesson("44", {"np": np, "pd": pd})["ials"], purchases()
     with threadpool_limits(1, "blas"):
         mine, other = ials(X, SIZE, ALPHA, STRENGTH, SWEEPS), theirs(X, exact=True)
         gap = float(np.abs(mine[0] @ mine[1].T - other[0] @ other[1].T).max())

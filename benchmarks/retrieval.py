@@ -2,27 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
+import re
 
 import numpy as np
 from scipy import sparse
 
-from benchmarks.harness import Result, compare, installed
+from benchmarks.harness import Result, compare, installed, lesson
 
-NOTEBOOK = Path(__file__).parents[1] / "notebooks" / "43_service_assistant.ipynb"
 TEXTS, QUERIES, WORDS, SIZE, K, K1, B = 100_000, 20, 20_000, 64, 10, 1.5, 0.75
-
-
-def lesson() -> dict:
-    """The functions of the notebook's own cells, found by their tag."""
-    import re
-
-    names = {"np": np, "sparse": sparse, "re": re}
-    for cell in json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]:
-        if "functions" in cell["metadata"].get("tags", []):
-            exec("".join(cell["source"]), names)
-    return names
 
 
 def texts(n: int = TEXTS, seed: int = 7) -> list[np.ndarray]:
@@ -60,7 +47,7 @@ def okapi(parts: list[np.ndarray]) -> tuple:
 
 def run() -> list[Result]:
     """Scores of all texts and the ten best, query by query as they come; equal numbers first."""
-    names, parts, asked = lesson(), texts(), texts(QUERIES, seed=8)
+    names, parts, asked = lesson("43", {"np": np, "sparse": sparse, "re": re}), texts(), texts(QUERIES, seed=8)
     counts, queries = counted(parts), counted(asked)
     results = []
     if installed("rank_bm25"):

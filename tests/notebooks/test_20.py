@@ -1,28 +1,22 @@
 """Notebook 20: its features see no future, its targets are the next day's, its days known before a year end there."""
 
-import json
 from collections import namedtuple
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
 
+from benchmarks import harness
 from helpers import audit, windows, worlds
 from helpers.metrics import forecast
-
-NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "20_stock_price_prediction.ipynb"
 
 
 @pytest.fixture(scope="module")
 def lesson():
     """The functions of the notebook's own cells, found by their tag."""
     names = {"np": np, "pd": pd, "namedtuple": namedtuple, "windows": windows, "stats": stats, "forecast": forecast}
-    for cell in json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]:
-        if "features" in cell["metadata"].get("tags", []):
-            exec("".join(cell["source"]), names)
-    return names
+    return harness.lesson("20", names, "features")
 
 
 @pytest.fixture(scope="module")

@@ -1,14 +1,13 @@
 """Notebook 22: bonds and curves against QuantLib, forecasts that see no future, hedges that match what they should."""
 
-import json
 from collections import namedtuple
-from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.lib.stride_tricks import sliding_window_view
 
-NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "22_interest_rates.ipynb"
+from benchmarks import harness
+
 TAU = np.array([0.25, 0.5, 1, 2, 3, 5, 7, 10])
 
 
@@ -16,10 +15,7 @@ TAU = np.array([0.25, 0.5, 1, 2, 3, 5, 7, 10])
 def lesson():
     """The functions of the notebook's own cells, found by their tag."""
     names = {"np": np, "namedtuple": namedtuple, "sliding_window_view": sliding_window_view, "tau": TAU, "H": 6}
-    for cell in json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]:
-        if "features" in cell["metadata"].get("tags", []):
-            exec("".join(cell["source"]), names)
-    return names
+    return harness.lesson("22", names, "features")
 
 
 @pytest.fixture

@@ -1,18 +1,15 @@
 """Notebook 23: rules against libraries and limits, no look into the future, a loss that is what an account earns."""
 
-import json
-from pathlib import Path
-
 import numpy as np
 import pytest
 from numpy.lib.stride_tricks import sliding_window_view
 from scipy import optimize
 from sklearn.covariance import LedoitWolf
 
+from benchmarks import harness
 from helpers import portfolio, worlds
 from helpers.metrics import trading
 
-NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "23_portfolio_optimisation.ipynb"
 RULES = ["1/N", "minimum variance", "Ledoit–Wolf", "risk parity", "mean–variance", "Black–Litterman"]
 
 
@@ -24,10 +21,7 @@ def lesson():
 
     names = {"np": np, "sliding_window_view": sliding_window_view, "portfolio": portfolio, "M": 120}
     names |= {"keras": keras, "layers": layers, "ops": ops}
-    for cell in json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]:
-        if "functions" in cell["metadata"].get("tags", []):
-            exec("".join(cell["source"]), names)
-    return names
+    return harness.lesson("23", names)
 
 
 @pytest.fixture

@@ -1,27 +1,21 @@
 """Option pricing: the notebook's own functions against closed forms, differences and brute force."""
 
 import itertools
-import json
-from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy.optimize import linprog
 from scipy.special import ndtr
 
+from benchmarks import harness
 from helpers import options, worlds
-
-NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "24_option_pricing.ipynb"
 
 
 @pytest.fixture(scope="module")
 def lesson() -> dict:
     """The functions of the cells with the tag `functions`."""
     space = {"np": np, "itertools": itertools, "ndtr": ndtr, "linprog": linprog, "options": options, "worlds": worlds}
-    for cell in json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]:
-        if "functions" in cell["metadata"].get("tags", []):
-            exec("".join(cell["source"]), space)
-    return space
+    return harness.lesson("24", space)
 
 
 def test_tree_converges_to_the_formula(lesson):

@@ -1,8 +1,6 @@
 """Notebook 26: tests of cointegration against statsmodels, rules against loops over days, no look at the future."""
 
-import json
 from itertools import combinations
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -10,10 +8,9 @@ import pytest
 from numpy.lib.stride_tricks import sliding_window_view
 from scipy import stats
 
+from benchmarks import harness
 from helpers import worlds
 from helpers.metrics import trading
-
-NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "26_statistical_arbitrage.ipynb"
 
 
 @pytest.fixture(scope="module")
@@ -21,10 +18,7 @@ def lesson():
     """The functions of the notebook's own cells, found by their tag."""
     names = {"np": np, "pd": pd, "trading": trading, "sliding_window_view": sliding_window_view}
     names |= {"YEAR": 252, "LOOK": 60}
-    for cell in json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]:
-        if "features" in cell["metadata"].get("tags", []):
-            exec("".join(cell["source"]), names)
-    return names
+    return harness.lesson("26", names, "features")
 
 
 @pytest.fixture

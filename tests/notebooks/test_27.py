@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from keras import ops
 
+from benchmarks import harness
 from helpers import audit, worlds
 from helpers.errors import CourseError
 
@@ -26,10 +27,7 @@ def lesson():
     """The functions and classes of the notebook's own cells, found by their tag; no gymnasium."""
     names = {"np": np, "pd": pd, "keras": keras, "ops": ops, "worlds": worlds, "namedtuple": namedtuple}
     names |= {"run": SimpleNamespace(has=lambda _: False), "datasets": SimpleNamespace(load=lambda _: BARS)}
-    for cell in json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]:
-        if "features" in cell["metadata"].get("tags", []):
-            exec("".join(cell["source"]), names)
-    return names
+    return harness.lesson("27", names, "features")
 
 
 def test_fresh_lives_go_on_and_returns_follow_their_signals(lesson):

@@ -1,6 +1,5 @@
 """Documents and voice: the notebook's own functions against libraries, brute force and closed forms."""
 
-import json
 import re
 import sys
 from pathlib import Path
@@ -12,6 +11,8 @@ from scipy import signal
 from scipy.fft import dct
 from scipy.special import log_softmax, logsumexp
 
+from benchmarks import harness
+
 NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "34_documents_and_voice.ipynb"
 
 
@@ -19,10 +20,7 @@ NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "34_documents_and_voice.ipy
 def lesson() -> dict:
     """The functions of the cells with the tag `functions`."""
     space = {"np": np, "pd": pd, "re": re, "dct": dct, "logsumexp": logsumexp, "log_softmax": log_softmax}
-    for cell in json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]:
-        if "functions" in cell["metadata"].get("tags", []):
-            exec("".join(cell["source"]), space)
-    return space
+    return harness.lesson("34", space)
 
 
 @pytest.fixture
@@ -134,6 +132,6 @@ def test_the_benchmark_finds_what_it_times():
     sys.path.insert(0, str(NOTEBOOK.parents[1]))
     from benchmarks import mfcc
 
-    names = mfcc.lesson()
+    names = mfcc.functions()
     sounds = mfcc.recordings(3)
     assert names["mfcc"](names["log_mel"](sounds)[0]).shape[1] == 13

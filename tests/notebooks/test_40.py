@@ -1,27 +1,20 @@
 """Notebook 40: cleaning and behaviour see no future, slips go in pairs, small cells are blanked, BG/NBD is right."""
 
-import json
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
 from scipy import optimize, special
 
+from benchmarks import harness
 from helpers import datasets
 from helpers.datasets import standins
-
-NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "40_customer_behaviour.ipynb"
 
 
 @pytest.fixture(scope="module")
 def lesson():
     """The functions of the notebook's own cells, found by their tag."""
     names = {"np": np, "pd": pd, "special": special, "optimize": optimize, "SMALLEST_CELL": 10}
-    for cell in json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]:
-        if "features" in cell["metadata"].get("tags", []):
-            exec("".join(cell["source"]), names)
-    return names
+    return harness.lesson("40", names, "features")
 
 
 @pytest.fixture(scope="module")

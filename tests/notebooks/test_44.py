@@ -1,25 +1,19 @@
 """Recommendation: the notebook's own functions against independent solutions, and no look into the future."""
 
-import json
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
 from scipy import sparse
 from sklearn.linear_model import Ridge
 
-NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "44_recommendation.ipynb"
+from benchmarks import harness
 
 
 @pytest.fixture(scope="module")
 def lesson() -> dict:
     """The functions of the cells with the tag `functions`."""
     space = {"np": np, "pd": pd}
-    for cell in json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]:
-        if "functions" in cell["metadata"].get("tags", []):
-            exec("".join(cell["source"]), space)
-    return space
+    return harness.lesson("44", space)
 
 
 @pytest.fixture

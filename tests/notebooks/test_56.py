@@ -1,8 +1,5 @@
 """Quantum: the notebook's own simulator and machine against whole matrices, libraries and closed forms."""
 
-import json
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,19 +8,15 @@ from sklearn.kernel_ridge import KernelRidge
 from sklearn.metrics import roc_auc_score
 from sklearn.metrics.pairwise import rbf_kernel
 
+from benchmarks import harness
 from helpers.metrics import classifier
-
-NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "56_quantum.ipynb"
 
 
 @pytest.fixture(scope="module")
 def lesson() -> dict:
     """The functions of the cells with the tag `functions`."""
     space = {"np": np, "pd": pd, "stats": stats}
-    for cell in json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]:
-        if "functions" in cell["metadata"].get("tags", []):
-            exec("".join(cell["source"]), space)
-    return space
+    return harness.lesson("56", space)
 
 
 @pytest.mark.parametrize("qubit", [0, 1, 2])
