@@ -85,8 +85,10 @@ def lock():
         "--upgrade",
     ]
     command += ["--generate-hashes", "--no-annotate", "--no-header", "--no-emit-index-url", "--no-emit-find-links"]
-    command += ["--python-version", "3.11.5", "--extra", "tensorflow", "--extra", "lab", "--extra", "dev"]
-    site = [part for part in command if part not in ("--extra", "tensorflow", "lab", "dev")]
+    extras = ("tensorflow", "lab", "serve", "edge", "dev")
+    command += ["--python-version", "3.11.5"]
+    site = list(command)
+    command += [part for extra in extras for part in ("--extra", extra)]
     site += [os.path.join("site", "requirements.in"), "-o", os.path.join("site", "requirements.txt")]
     return 0 if run(command + ["pyproject.toml", "-o", "requirements.txt"], site) else 1
 
