@@ -12,6 +12,7 @@ import contextlib
 import datetime
 import functools
 import hashlib
+import importlib.metadata
 import json
 import os
 import queue
@@ -127,21 +128,51 @@ def rooms(sources: Iterable[str], home: Path = HOME) -> list[Path]:
     return sorted(found)
 
 
+def pins(code: str, home: Path = HOME) -> list[str]:
+    """Lines NAME==VERSION of the lock that `code` can rest on: what it names, the core, TensorFlow and what they need.
+
+    A server or a test tool that joins the lock leaves the results of all others as they were.
+    """
+    lock = (home / "requirements.txt").read_text(encoding="utf-8") if (home / "requirements.txt").exists() else ""
+    known = _core() | {word.replace("_", "-").lower() for word in re.findall(r"[\w.-]+", code)}
+    return [line for line in re.findall(r"^[\w.-]+==\S+", lock, re.MULTILINE) if line.split("==")[0] in known]
+
+
+@functools.cache
+def _core() -> frozenset[str]:
+    from packaging.requirements import Requirement
+    from packaging.utils import canonicalize_name
+
+    found, todo = set(), [("deep-learning-in-finance", "tensorflow"), ("tensorflow", ""), ("tensorflow-cpu", "")]
+    while todo:
+        name, extra = todo.pop()
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            for line in importlib.metadata.requires(name) or ():
+                need = Requirement(line)
+                if need.marker is None or need.marker.evaluate({"extra": extra}):
+                    for brought in ("", *need.extras):
+                        one = (canonicalize_name(need.name), brought)
+                        if one not in found:
+                            found.add(one)
+                            todo.append(one)
+    return frozenset(name for name, _ in found)
+
+
 def controls_of(notebook: Notebook) -> dict[str, str]:
     """Its wrong worlds: name → source."""
     return notebook.raw["metadata"].get("course", {}).get("controls", {})
 
 
 def base(notebook: Notebook, home: Path = HOME) -> str:
-    """SHA-256 over code cells, controls, wrong answers, the rooms they reach, their data sets and the lock."""
+    """SHA-256 over code cells, controls, wrong answers, the rooms they reach, their data sets and the lock's lines."""
     code = [cell for cell in notebook.cells if cell["cell_type"] == "code" and "setup" not in tags(cell)]
     sources = [text(cell["source"]) for cell in code]
     wrong = [cell["metadata"]["course"] for cell in code if cell.get("metadata", {}).get("course")]
     named = set(re.findall(r"[\"'](\w+)[\"']", "\n".join(sources)))
     sets = {name: entry for name, entry in catalogue().items() if name in named}
     whole = "\n".join(sources)  # one cell imports what another uses
-    files = [*rooms([whole], home), home / "requirements.txt"]
-    parts = [notebook.code_sha256, controls_of(notebook), wrong, sets, _contents(files, home)]
+    rested = _contents(rooms([whole], home), home)
+    parts = [notebook.code_sha256, controls_of(notebook), wrong, sets, rested, pins(whole, home)]
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
 
 

@@ -112,6 +112,8 @@ def test_controls_wrong_answers_sets_and_lock_change_the_key(home):
     assert changed()
     (home / "requirements.txt").write_text("numpy==3\n")
     assert changed()
+    (home / "requirements.txt").write_text("numpy==3\nuvicorn==1\n")
+    assert not changed(), "a package that no result rests on"
     made.raw["metadata"]["course"]["stamp"] = {"seconds": 3}
     assert not changed()
     assert proofs.key(made, "controls", home) != keys[-1]
