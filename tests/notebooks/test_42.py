@@ -94,6 +94,8 @@ def test_money_by_a_loop(lesson):
         e = row[2] - row[0]
         wanted = 0 if abs(e) < 0.4 else 1 if e > 0 else -1
         assert held == wanted and made == pytest.approx(wanted * 25 * s - 10 * abs(wanted))
+    assert lesson["earned"](p, tone, lesson["GRID"][-1])[0].sum() == 0, "the last limit trades nothing"
+    assert lesson["earned"](p, 0 * tone, lesson["least_tone"](p, 0 * tone))[0].sum() == 0, "no tone, no trade"
     best = lesson["least_tone"](p, tone)
     assert all(
         lesson["earned"](p, tone, best)[0].sum() >= lesson["earned"](p, tone, t)[0].sum() for t in lesson["GRID"]
@@ -119,6 +121,11 @@ def test_one_reader_errs_as_often_as_the_model_says(lesson):
         rows = lesson["band"] == b
         assert np.mean(drawn[rows] == lesson["y"][rows]) == pytest.approx(lesson["one_more"][b], abs=0.02)
     assert (np.abs(drawn - lesson["y"]) <= 1).all(), "good news is never taken for bad"
+    leaning, moved = lesson["one_reader"](rng, np.arange(n), habit=True), lesson["y"] != 1
+    assert (leaning[~moved] == 1).all() and np.isin(leaning[moved & (leaning != lesson["y"])], 1).all()
+    for b in (2, 3):  # below, more slips would be needed than there are good and bad sentences
+        rows = lesson["band"] == b
+        assert np.mean(leaning[rows] == lesson["y"][rows]) == pytest.approx(lesson["one_more"][b], abs=0.02)
 
 
 def test_filling_changes_no_network(lesson):

@@ -152,3 +152,23 @@ def test_a_slot_survives_a_refusal():
     assert again == state and "amount" in answer and dict(state.slots) == {"day of the transfer (dd.mm.)": "12.11."}
     state, answer = BOT["reply"](state, "250", judge)
     assert state == BOT["State"]() and "help page" in answer
+
+
+def test_a_table_learns_what_an_embedding_learns():
+    import keras
+    from keras import layers, ops
+
+    space = with_part("class Table(", "\n\n\ndef mean_vector(", {"keras": keras, "layers": layers, "ops": ops})
+    rng = np.random.default_rng(5)
+    rows, target = rng.integers(0, 20, (64, 6)).astype("int32"), rng.normal(size=(64, 1)).astype("float32")
+    start, after = rng.normal(size=(20, 4)).astype("float32"), []
+    for kind in (layers.Embedding, space["Table"]):
+        model = keras.Sequential([keras.Input((6,), dtype="int32"), kind(20, 4, mask_zero=True)])
+        model.add(layers.GlobalAveragePooling1D())
+        model.add(layers.Dense(1, kernel_initializer="ones"))
+        model.layers[0].set_weights([start])
+        model.compile(keras.optimizers.SGD(0.1), loss="mse")
+        model.fit(rows, target, batch_size=16, epochs=2, shuffle=False, verbose=0)
+        after.append(model.layers[0].get_weights()[0])
+    np.testing.assert_allclose(*after, atol=1e-5)
+    assert np.abs(after[0] - start).max() > 1e-3
