@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from scipy import signal
 from scipy.fft import dct
+from scipy.linalg import solve
 from scipy.special import log_softmax, logsumexp
 
 from benchmarks import harness
@@ -19,7 +20,15 @@ NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "34_documents_and_voice.ipy
 @pytest.fixture(scope="module")
 def lesson() -> dict:
     """The functions of the cells with the tag `functions`."""
-    space = {"np": np, "pd": pd, "re": re, "dct": dct, "logsumexp": logsumexp, "log_softmax": log_softmax}
+    space = {
+        "np": np,
+        "pd": pd,
+        "re": re,
+        "dct": dct,
+        "solve": solve,
+        "logsumexp": logsumexp,
+        "log_softmax": log_softmax,
+    }
     return harness.lesson("34", space)
 
 
@@ -86,6 +95,21 @@ def test_sum_reader_finds_the_best_triple_and_its_probability(lesson):
     np.testing.assert_allclose(share, np.exp(every.max(axis=1) - logsumexp(every, axis=1)))
 
 
+@pytest.mark.parametrize("width", [None, 7.0])
+def test_kernel_machine_is_kernel_ridge_of_a_library(lesson, width):
+    ridge_of = pytest.importorskip("sklearn.kernel_ridge").KernelRidge
+    rng = np.random.default_rng(4)
+    x, y, weight = rng.normal(3, 2, (80, 6)), rng.integers(0, 10, 80), rng.uniform(1, 10, 80)
+    scaled = (x - x.mean(axis=0)) / x.std(axis=0) if width is None else x
+    library = ridge_of(alpha=0.1, kernel="rbf", gamma=1 / (width or 6))
+    library.fit(scaled[:60], np.eye(10)[y[:60]] - 0.1) if width else library.fit(scaled, np.eye(10)[y] - 0.1, weight)
+    if width:
+        read = lesson["kernel_machine"](x[:60], y[:60], 0.1, width)
+    else:
+        read = lesson["kernel_machine"](x, y, 0.1, weight=weight)
+    np.testing.assert_allclose(read(x), library.predict(scaled), atol=2e-3)
+
+
 def test_boxes_side_by_side_are_a_row(lesson):
     boxes = pd.DataFrame(
         [(100, 10, 30, "9.00"), (5, 12, 28, "TOTAL:"), (5, 40, 60, "CASH"), (90, 42, 61, "10.00")],
@@ -111,6 +135,7 @@ def test_cash_less_change(lesson, rows, found):
 def test_other_rules(lesson):
     rows = ["TOTAL QTY 2.00", "SUB TOTAL 8.00", "TOTAL:", "9.00", "CASH 20.00", "PRICE 9.000"]
     assert lesson["named"](rows) == 900 and lesson["largest"](rows) == 2000
+    assert lesson["first"](["TOTAL 7.00", *rows]) == 700 and lesson["first"](rows) == 900
     assert lesson["named"](["CASH 1.00"]) is None and lesson["largest"]([]) is None
 
 
