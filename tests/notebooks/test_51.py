@@ -18,7 +18,7 @@ from helpers import worlds
 
 NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "51_data_and_model_fusion.ipynb"
 WANTED = (
-    "months_before boosted with_products stacked moments combined simulated log_odds_of two_stackers profit shapley",
+    "months_before boosted with_products stacked moments combined simulated log_odds_of two_stackers earned profit shapley",
     "best_purchase game",
 )
 
