@@ -18,8 +18,8 @@ from helpers import worlds
 
 NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "51_data_and_model_fusion.ipynb"
 WANTED = (
-    "months_before boosted with_products stacked moments combined simulated log_odds_of two_stackers earned profit shapley",
-    "best_purchase game",
+    "months_before boosted with_products stacked moments combined simulated log_odds_of two_stackers",
+    "earned profit shapley best_purchase game near_equal lent",
 )
 
 
@@ -151,3 +151,20 @@ def test_a_copy_shares_the_value_of_the_first_and_is_never_bought(lesson):
     price = dict(zip(lesson["PLAYERS"], (1.0, 1.5, 2.0, 1.0), strict=True))
     bought, net = lesson["best_purchase"](values, price)
     assert bought == frozenset(["register", "history", "letter"]) and net == pytest.approx(16.0)
+
+
+def test_near_equal_weights_are_the_penalised_optimum_and_shrink_to_the_mean(lesson):
+    rng = np.random.default_rng(11)
+    scores = rng.standard_normal((300, 3))
+    y = (rng.random(300) < expit(2 * scores[:, 0])).astype(float)
+    held = lesson["near_equal"](scores, y, scores, penalty=1e9)
+    np.testing.assert_allclose(held, scores.mean(axis=1), atol=1e-5)
+    apart = scores - scores.mean(axis=1, keepdims=True)
+    got = lesson["near_equal"](scores, y, scores, penalty=5.0)
+    w = np.linalg.lstsq(apart, got - scores.mean(axis=1), rcond=None)[0]
+    np.testing.assert_allclose(apart.T @ (y - expit(got)), 5.0 * w, atol=1e-6)
+
+
+def test_lending_pays_margin_or_loss_where_the_score_is_below_the_cut(lesson):
+    paid = lesson["lent"](logit(np.array([0.1, 0.1, 0.4])), np.array([0, 1, 0]))
+    np.testing.assert_allclose(paid, [800, -4_500, 0])
