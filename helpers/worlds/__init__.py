@@ -20,10 +20,12 @@ from helpers.worlds.pricing import LoanOffers, loan_offers
 from helpers.worlds.rates import Rates, vasicek
 from helpers.worlds.retention import retention_offer
 from helpers.worlds.signals import BestTrader, Signals, best_trader, signal_market
+from helpers.worlds.sources import Applications, loan_sources
 
 __all__ = [
     "DAY",
     "KINDS",
+    "Applications",
     "BestTrader",
     "Book",
     "Borrowers",
@@ -62,6 +64,7 @@ __all__ = [
     "known_causes",
     "loan_applicants",
     "loan_offers",
+    "loan_sources",
     "loss_tails",
     "loss_years",
     "ohlc",
