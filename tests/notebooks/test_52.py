@@ -62,6 +62,16 @@ def test_exact_epsilon_is_met_with_delta(lesson):
         assert stats.norm.sf(x - mu) - np.exp(eps) * stats.norm.sf(x) == pytest.approx(1e-5, rel=1e-5)
 
 
+def test_one_subsampled_step_is_exact_against_a_grid(lesson):
+    for q, sigma in ((0.2, 1.0), (0.015, 0.7)):
+        eps = lesson["exact_one_step"](q, sigma)
+        assert 0 < eps < lesson["epsilon"](q, sigma, 1)
+        x = np.linspace(-12, 14, 400_001)
+        out, into = stats.norm.pdf(x, 0, sigma), stats.norm.pdf(x, 1, sigma)
+        gain = np.maximum((1 - q) * out + q * into - np.exp(eps) * out, 0)
+        assert gain.sum() * (x[1] - x[0]) == pytest.approx(1e-5, rel=1e-3)
+
+
 def test_the_accountant_equals_dp_accounting(lesson):
     rdp = pytest.importorskip("dp_accounting.rdp")
     accounting = pytest.importorskip("dp_accounting")
