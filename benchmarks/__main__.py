@@ -28,6 +28,7 @@ NAMES = (
     "portfolios",
     "recommend",
     "explain",
+    "quantised",
     "mfcc",
     "retrieval",
     "data",
