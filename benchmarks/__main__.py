@@ -28,6 +28,7 @@ NAMES = (
     "portfolios",
     "recommend",
     "explain",
+    "scaling",
     "mfcc",
     "retrieval",
     "data",
