@@ -186,3 +186,20 @@ def test_the_text_file_is_read_by_pandas(lesson, tmp_path):
     lesson["write_csv"].__globals__["digits"] = {"a": 3, "b": 2}
     lesson["write_csv"](tmp_path / "t.csv", table)
     assert pd.read_csv(tmp_path / "t.csv").to_dict("list") == {"a": [7, 0, 999], "b": [1, 22, 5]}
+
+
+def test_duckdb_gives_the_same_mean_and_variance_of_a_week(lesson, tmp_path):
+    duckdb = pytest.importorskip("duckdb")
+    rng = np.random.default_rng(10)
+    table = {"day": np.sort(rng.integers(0, 183, 5_000)), "cents": rng.integers(0, 100_000, 5_000)}
+    lesson["write_csv"].__globals__["digits"] = {"day": 3, "cents": 6}
+    lesson["write_csv"](tmp_path / "t.csv", table)
+    lesson["write_groups"](tmp_path / "t.groups", table, rows=500)
+    parquet = tmp_path / "t.parquet"
+    duckdb.sql(f"COPY (SELECT COLUMNS(*)::BIGINT FROM '{tmp_path / 't.csv'}') TO '{parquet}' (FORMAT parquet)")
+    query = f"SELECT avg(cents), var_pop(cents) FROM '{parquet}' WHERE day BETWEEN 100 AND 106"
+    [theirs] = duckdb.sql(query).fetchall()
+    total = (0, 0.0, 0.0)
+    for piece in lesson["read_groups"](tmp_path / "t.groups", ["cents"], ("day", 100, 106)):
+        total = lesson["merge"](total, lesson["summary"](piece["cents"]))
+    assert theirs == pytest.approx((total[1], total[2] / total[0]))
