@@ -29,6 +29,7 @@ NAMES = (
     "recommend",
     "explain",
     "quantised",
+    "scaling",
     "mfcc",
     "retrieval",
     "data",

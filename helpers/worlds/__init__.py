@@ -3,6 +3,7 @@
 from helpers.worlds.applications import credit_applications
 from helpers.worlds.causes import Borrowers, Causes, borrowers, known_causes
 from helpers.worlds.clients import Survey, account_history, households
+from helpers.worlds.cluster import ClusterRuns, cluster_runs
 from helpers.worlds.credit import loan_applicants
 from helpers.worlds.drift import Invoices, drifting_invoices, house_prices
 from helpers.worlds.entangled import entangled_applicants
@@ -30,6 +31,7 @@ __all__ = [
     "Book",
     "Borrowers",
     "Causes",
+    "ClusterRuns",
     "DatedNews",
     "HestonPaths",
     "Invoices",
@@ -50,6 +52,7 @@ __all__ = [
     "basket_book",
     "best_trader",
     "borrowers",
+    "cluster_runs",
     "company_portfolio",
     "count_generating",
     "credit_applications",
