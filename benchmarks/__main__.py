@@ -30,6 +30,7 @@ NAMES = (
     "explain",
     "mfcc",
     "retrieval",
+    "service",
     "data",
     "course",
 )
