@@ -18,12 +18,9 @@ FOLDER = HOME / "build" / "service"
 
 def lesson() -> dict[str, Any]:
     """What the notebook's cells tagged `service` define: data, networks, cards."""
-    from helpers import session
-
-    run = session.start()
-    names: dict[str, Any] = {"run": run, "SEED": 7, "PROFILE": "quick"}
+    names: dict[str, Any] = {}
     for cell in json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]:
-        if "service" in cell["metadata"].get("tags", []):
+        if {"service", "parameters"} & set(cell["metadata"].get("tags", [])):
             exec("".join(cell["source"]), names)
     return names
 

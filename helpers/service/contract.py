@@ -130,6 +130,8 @@ class Contract:
             todo = f"check the unit: {self.fields[name]['unit']}"
         elif kind == "missing":
             todo = "send it"
+        elif kind == "string_pattern_mismatch":
+            todo = "choose another id"
         else:
             todo = "send it as " + ("text" if name == "id" else "a JSON number, without quotes")
         return {"field": name, "came": came, "allowed": self.allowed(name), "todo": todo}
