@@ -77,12 +77,15 @@ class Service:
             group = [await self.waiting.get()]
             while len(group) < self.group and not self.waiting.empty():
                 group.append(self.waiting.get_nowait())
-            records = self.scored([record for record, _ in group])
-            problem = None
+            records = asked = [record for record, _ in group]
+            problem: Exception | None = None
             try:
+                records = self.scored(asked)
                 await loop.run_in_executor(None, self.ledger.append, records)
             except CourseError as error:
                 problem = refused(503, "ledger", "a failed write", "a ledger that can be written", str(error))
+            except Exception as error:  # whatever it was, those who wait are told, and the next are served
+                problem = error
             for (_, future), record in zip(group, records, strict=True):
                 self.pending.pop(record["id"], None)
                 if problem:
