@@ -10,38 +10,59 @@ from typing import Any
 
 from helpers.errors import CourseError
 from helpers.service import card, server
+from helpers.service.client import PROGRAM
 
 HOME = Path(__file__).resolve().parents[2]
 NOTEBOOK = HOME / "notebooks" / "57_model_in_service.ipynb"
 FOLDER = HOME / "build" / "service"
+PORT = 8057
+
+
+def _cells() -> list[str]:
+    """The notebook's cells that the models rest on."""
+    cells = json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]
+    wanted = {"service", "parameters"}
+    return ["".join(cell["source"]) for cell in cells if wanted & set(cell["metadata"].get("tags", []))]
+
+
+def _source() -> str:
+    return card.digest("\n".join(_cells()).encode())
 
 
 def lesson() -> dict[str, Any]:
     """What the notebook's cells tagged `service` define: data, networks, cards."""
     names: dict[str, Any] = {}
-    for cell in json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]:
-        if {"service", "parameters"} & set(cell["metadata"].get("tags", [])):
-            exec("".join(cell["source"]), names)
+    for source in _cells():
+        exec(source, names)
     return names
 
 
-def prepare(folder: Path) -> None:
-    """Train, export and promote, where nothing has been promoted yet."""
-    if (folder / "history.txt").exists():
+def prepare(folder: Path, anew: bool) -> None:
+    """Train, export and promote, where nothing has been promoted yet or `anew` says so; the ledger stays."""
+    source, note = _source(), folder / "source.txt"
+    if (folder / "history.txt").exists() and not anew:
+        if not note.exists() or note.read_text(encoding="utf-8") != source:
+            print(
+                'Notebook 57 has changed since this model was exported; make serve ARGS="--anew" trains a new version.'
+            )
         return
-    print("No model yet: training one, about a minute.", flush=True)
-    card.promote(folder, lesson()["exported"](folder)["logistic"])
+    print("Training the models of notebook 57, about a minute.", flush=True)
+    versions = lesson()["exported"](folder)
+    card.promote(folder, versions["logistic"])
+    note.write_text(source, encoding="utf-8")
+    print(f"In service: the logistic regression. The network may be its shadow: --shadow {versions['network']}")
 
 
 def main(arguments: list[str]) -> None:
     """Prepare, then serve in a fresh process, without the training's libraries; arguments go to the server."""
-    if "--port" not in arguments and "-h" not in arguments and "--help" not in arguments:
-        arguments = ["--port", "8057", *arguments]
-    server.bound(int(arguments[arguments.index("--port") + 1])).close() if "--port" in arguments else None
-    prepare(FOLDER)
-    code = "import sys; from helpers.service.server import run; run(sys.argv[1:])"
-    os.chdir(HOME)
-    os.execv(sys.executable, [sys.executable, "-c", code, str(FOLDER), *arguments])
+    anew = "--anew" in arguments
+    arguments = [argument for argument in arguments if argument != "--anew"]
+    if "-h" not in arguments and "--help" not in arguments:
+        if not any(argument.startswith("--port") for argument in arguments):
+            arguments = ["--port", str(PORT), *arguments]
+            server.bound(PORT).close()  # a port that is taken is said before the training
+        prepare(FOLDER, anew)
+    os.execv(sys.executable, [sys.executable, "-c", PROGRAM, str(HOME), str(FOLDER), *arguments])
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from helpers.errors import CourseError
+from helpers.service.ledger import sync_folder
 
 NEEDED = ("name", "fields", "threshold", "reference", "training", "limits", "model_sha256", "version")
 PARTS = ("name", "unit", "meaning", "whole", "low", "high", "squeeze", "centre", "scale")  # of each field
@@ -121,7 +122,10 @@ class Model:
 
 
 def promote(folder: Path, version: str) -> None:
-    """Make a version that loads the current one, in one step that is complete or has not happened."""
+    """Make a version that loads the current one, in one step that is complete or has not happened.
+
+    A server reads what is current when it starts. One promotion at a time: of two at once one may be lost.
+    """
     load(folder / version)
     history = folder / "history.txt"
     known = history.read_text(encoding="utf-8").split() if history.exists() else []
@@ -131,6 +135,7 @@ def promote(folder: Path, version: str) -> None:
         file.flush()
         os.fsync(file.fileno())
     os.replace(draft, history)
+    sync_folder(folder)
 
 
 def current(folder: Path) -> Model:

@@ -100,8 +100,9 @@ class Contract:
         if errors:
             raise Refused(409 if {e["field"].split(".")[-1] for e in errors} == {"version"} else 422, errors)
         ids = [one["id"] for one in good]
-        if len(set(ids)) < len(ids):
-            raise refused(422, "batch", "an id twice", "an id of its own for each", "give each application its own id")
+        if twice := [place for place, name in enumerate(ids) if name in ids[:place]]:
+            todo = "give each application its own id"
+            raise refused(422, f"batch[{twice[0]}].id", f"{ids[twice[0]]} again", "an id of its own for each", todo)
         return [{name: one[name] for name in ("id", *self.fields)} for one in good]
 
     def _errors(self, one: Any) -> list[dict[str, str]]:

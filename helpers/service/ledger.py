@@ -33,7 +33,7 @@ class Ledger:
             self._file.truncate(self.end)
         self._file.seek(0, os.SEEK_END)
         os.fsync(self._file.fileno())
-        _sync_folder(self.path.parent)
+        sync_folder(self.path.parent)
 
     def _lock(self) -> None:
         try:
@@ -98,8 +98,8 @@ def read(content: bytes, name: str = "ledger") -> tuple[list[dict[str, Any]], in
     return records, end
 
 
-def _sync_folder(folder: Path) -> None:
-    """The file's name must survive a power cut too (Windows has no such call)."""
+def sync_folder(folder: Path) -> None:
+    """Put the names in a folder on disk too, or a power cut may lose a new file (Windows has no such call)."""
     with suppress(OSError):
         handle = os.open(folder, os.O_RDONLY)
         try:

@@ -55,7 +55,7 @@ class Service:
             raise refused(503, "service", "too many requests", f"{WAITING:,} waiting", "try again in a second")
         for one in applications:
             known = self.known.get(one["id"]) or self.pending.get(one["id"], (None,))[0]
-            if known and any(known["fields"][name] != one[name] for name in self.model.names):
+            if known and known["fields"] != {name: one[name] for name in self.model.names}:
                 todo = "a retry repeats the request; a new request takes a new id"
                 raise refused(409, "id", one["id"], "an id for one application only", todo)
         return await asyncio.gather(*map(self._decided, applications))

@@ -110,7 +110,8 @@ BAD = {
     "batch no list": ({"batch": one(1)}, 422, ["batch"]),
     "batch beside": ({"batch": [one(1)], "limit": 1}, 422, ["batch", "id", "limit", "state"]),
     "batch, second bad": ({"batch": [one(1), one(2, state="1")]}, 422, ["batch[1].state"]),
-    "batch, same id": ({"batch": [one(1), one(1)]}, 422, ["batch"]),
+    "batch, same id": ({"batch": [one(1), one(1)]}, 422, ["batch[1].id"]),
+    "batch, same id for others": ({"batch": [one(1), one(2), one(3) | {"id": one(2)["id"]}]}, 422, ["batch[2].id"]),
     "batch of numbers": ({"batch": [1]}, 422, ["batch[0].body"]),
 }
 
@@ -218,6 +219,55 @@ def test_what_was_answered_survives_a_kill(after, shelf, tmp_path):
     assert all(told.get(a["id"], a) == a for a in again)
     ids = [record["id"] for record in ledger.read(book.read_bytes())[0]]
     assert sorted(ids) == sorted(set(ids)) and len(ids) == 300
+
+
+def test_a_fault_of_one_group_does_not_stop_the_next(shelf, tmp_path):
+    """A model that fails once, in this process: those who wait are told, the next are served."""
+    import asyncio
+
+    model = card.current(shelf)
+    scores, failures = model.scores, iter([ZeroDivisionError("once")])
+
+    def fails_once(rows):
+        if error := next(failures, None):
+            raise error
+        return scores(rows)
+
+    model.scores = fails_once
+    service = server.Service(model, ledger.Ledger(tmp_path / "l.txt"))
+
+    async def work():
+        writer = asyncio.create_task(service.write())
+        first = await asyncio.gather(service.decide([one(1)]), return_exceptions=True)
+        async with asyncio.timeout(20):
+            second = await service.decide([one(1)])
+        writer.cancel()
+        return first, second
+
+    first, second = asyncio.run(work())
+    assert isinstance(first[0], ZeroDivisionError) and second[0]["id"] == one(1)["id"] and not service.pending
+    assert len(ledger.read((tmp_path / "l.txt").read_bytes())[0]) == 1
+
+
+def test_a_ledger_of_an_earlier_version_with_other_fields(shelf, tmp_path):
+    book, old = tmp_path / "l.txt", {"id": one(1)["id"], "version": "before", "fields": {"income": 3}, "p": 0.5}
+    book.write_bytes(ledger.line(old | {"at": "2026-01-01T00:00:00+00:00", "decision": "keep"}))
+    with client.Running(shelf, "--ledger", book) as service:
+        status, answer = service.ask("/decide", one(1))
+        assert status == 409 and answer["errors"][0]["field"] == "id"
+        assert service.ask("/decide", one(2))[0] == 200
+    with client.Running(_promoted(shelf, tmp_path), "--ledger", book) as service:
+        again = service.ask("/decide", one(2))[1]
+        assert again["version"] == card.current(shelf).version, "a retry after a promotion keeps its first decision"
+        assert service.ask("/decide", one(3))[1]["version"] == other_version(shelf)
+
+
+def _promoted(shelf: Path, tmp_path: Path) -> Path:
+    import shutil
+
+    shutil.copytree(shelf, tmp_path / "other")
+    card.promote(tmp_path / "other", other_version(shelf))
+    return tmp_path / "other"
 
 
 def test_the_error_on_purpose_loses_answers(shelf, tmp_path):
