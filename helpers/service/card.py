@@ -58,7 +58,7 @@ def load(folder: Path) -> Model:
         raise CourseError(
             f"Model {folder.name}: a file cannot be read ({type(error).__name__}). Export it again."
         ) from None
-    if not isinstance(card, dict) or (lacks := [name for name in NEEDED if name not in card]):
+    if lacks := [name for name in NEEDED if not isinstance(card, dict) or name not in card]:
         raise CourseError(f"Model {folder.name}: the card lacks {', '.join(lacks)}. Export it again.")
     if version_of(card) != card["version"] or card["version"] != folder.name:
         raise CourseError(f"Model {folder.name}: the card was changed after the export. Take the exported one.")
