@@ -232,6 +232,7 @@ def serve(service: Service, sock: socket.socket, hello: str) -> None:
         raise CourseError(START) from None
     quiet = {"log_level": "error", "access_log": False, "server_header": False, "date_header": False}
     config = uvicorn.Config(application(service), timeout_graceful_shutdown=5, backlog=1024, **quiet)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # uvicorn raises its signal again when it is done
     print(hello, flush=True)
     with suppress(KeyboardInterrupt):
         uvicorn.Server(config).run(sockets=[sock])
@@ -291,3 +292,5 @@ def run(arguments: list[str]) -> None:
         main(arguments)
     except CourseError as error:
         sys.exit(str(error))
+    except KeyboardInterrupt:
+        sys.exit(130)
