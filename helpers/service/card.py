@@ -17,6 +17,7 @@ import numpy as np
 from helpers.errors import CourseError
 from helpers.service.ledger import sync_folder
 
+LARGEST = 100_000_000  # bytes of a model, unpacked
 NEEDED = ("name", "fields", "threshold", "reference", "training", "limits", "model_sha256", "version")
 PARTS = ("name", "unit", "meaning", "whole", "low", "high", "squeeze", "centre", "scale")  # of each field
 
@@ -27,9 +28,9 @@ def digest(content: bytes) -> str:
 
 
 def version_of(card: dict) -> str:
-    """A card's version: the first 16 digits of the hash of all that it says, the hash of its model file included."""
+    """A card's version: the first 32 digits of the hash of all that it says, the hash of its model file included."""
     rest = {name: value for name, value in card.items() if name != "version"}
-    return digest(json.dumps(rest, sort_keys=True, ensure_ascii=False).encode())[:16]
+    return digest(json.dumps(rest, sort_keys=True, ensure_ascii=False).encode())[:32]
 
 
 def export(network: Any, card: dict, folder: Path) -> str:
@@ -45,7 +46,11 @@ def export(network: Any, card: dict, folder: Path) -> str:
         place = folder / card["version"]
         place.mkdir(exist_ok=True)
         for file in Path(draft).iterdir():
+            with open(file, "rb+") as opened:
+                os.fsync(opened.fileno())
             os.replace(file, place / file.name)
+        sync_folder(place)
+    sync_folder(folder)
     return card["version"]
 
 
@@ -73,6 +78,8 @@ def _weights(content: bytes) -> list[tuple[np.ndarray, np.ndarray]]:
 
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            if sum(part.file_size for part in archive.infolist()) > LARGEST:
+                raise CourseError(f"The model is larger than {LARGEST:,} bytes unpacked.")
             config = json.loads(archive.read("config.json"))
             layers = [layer for layer in config["config"]["layers"] if layer["class_name"] != "InputLayer"]
             kinds = [(layer["class_name"], layer["config"].get("activation")) for layer in layers]
@@ -80,7 +87,10 @@ def _weights(content: bytes) -> list[tuple[np.ndarray, np.ndarray]]:
                 raise CourseError(f"The model holds {kinds}: only Dense layers are served, relu and, last, linear.")
             with h5py.File(io.BytesIO(archive.read("model.weights.h5"))) as file:
                 names = ["dense" + (f"_{k}" if k else "") for k in range(len(kinds))]
-                both = [[np.array(file[f"layers/{name}/vars/{k}"], float) for k in (0, 1)] for name in names]
+                sets = [[file[f"layers/{name}/vars/{k}"] for k in (0, 1)] for name in names]
+                if any(part.external or part.file.filename != file.filename for pair in sets for part in pair):
+                    raise CourseError("The model's weights lie in another file: it is not read.")
+                both = [[np.array(part, float) for part in pair] for pair in sets]
     except (KeyError, ValueError, OSError, TypeError, zipfile.BadZipFile) as error:
         raise CourseError(f"model.keras is no Keras model of Dense layers ({type(error).__name__}).") from None
     return [(kernel, bias) for kernel, bias in both]
@@ -94,6 +104,13 @@ class Model:
         fields = card["fields"]
         if any(set(PARTS) - set(field) for field in fields) or len(fields) != len(weights[0][0]):
             raise CourseError("The card's fields are not those of the network: export both together.")
+        shapes = [(kernel.shape[1:], bias.shape) for kernel, bias in weights]
+        if any(wide != high for wide, high in shapes) or shapes[-1][1] != (1,):
+            raise CourseError("The network's biases do not fit its kernels, or it has not one output.")
+        if not all(np.isfinite(part).all() for pair in weights for part in pair):
+            raise CourseError("The network holds weights that are no finite numbers.")
+        if len(card["reference"]["edges"]) + 1 != len(card["reference"]["shares"]):
+            raise CourseError("The card's reference needs one share more than it has edges.")
         self.card, self.weights, self.version = card, weights, card["version"]
         self.names = [field["name"] for field in fields]
         self._squeeze = np.array([field["squeeze"] for field in fields])
@@ -118,7 +135,7 @@ class Model:
 
     def decision(self, score: float) -> str:
         """What the bank does with a client of this score."""
-        return "cut" if score > self.card["threshold"] else "keep"
+        return "keep" if score <= self.card["threshold"] else "cut"
 
 
 def promote(folder: Path, version: str) -> None:
@@ -149,7 +166,7 @@ def current(folder: Path) -> Model:
 def roll_back(folder: Path) -> str:
     """Make the version before the current one current again, by one more line of the history; returns it."""
     known = (folder / "history.txt").read_text(encoding="utf-8").split()
-    before = [version for version in known if version != known[-1]]
+    before = known[: known.index(known[-1])]  # a version's first place: going back twice goes back two versions
     if not before:
         raise CourseError("There is no earlier version to go back to.")
     promote(folder, before[-1])

@@ -28,7 +28,10 @@ def refused(status: int, field: str, came: str, allowed: str, todo: str) -> Refu
 
 def shown(value: Any) -> str:
     """A value as an error repeats it: at most 40 characters."""
-    text = json.dumps(value, ensure_ascii=True, default=str)
+    try:
+        text = json.dumps(value, ensure_ascii=True, default=str)
+    except RecursionError:
+        text = "deep nesting"
     return text if len(text) <= 40 else text[:37] + "..."
 
 
@@ -39,6 +42,8 @@ def _no_constant(name: str) -> float:
 def _no_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len({name for name, _ in pairs}) < len(pairs):
         raise ValueError("a name stands twice in an object")
+    if not all(name.isprintable() for name, _ in pairs):
+        raise ValueError("a name holds what cannot be printed")
     return dict(pairs)
 
 

@@ -23,13 +23,16 @@ class Ledger:
         """Open or make the file; raises CourseError where another process has it open, or a line is damaged."""
         self.path, self.sync, self.syncs, self.broken = Path(path), sync, 0, ""
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = open(self.path, "a+b", buffering=0 if sync else 1_000_000)  # noqa: SIM115 (open as long as we are)
+        private = lambda path, flags: os.open(path, flags, 0o600)  # noqa: E731
+        self._file = open(self.path, "a+b", 0 if sync else 1_000_000, opener=private)  # noqa: SIM115
         self._lock()
         self._file.seek(0)
         content = self._file.read()
         self.records, self.end = read(content, self.path.name)
         self.torn = len(content) - self.end
         if self.torn:
+            with open(f"{self.path}.torn", "ab") as aside:  # kept for who wants to look
+                aside.write(content[self.end :])
             self._file.truncate(self.end)
         self._file.seek(0, os.SEEK_END)
         os.fsync(self._file.fileno())
@@ -66,7 +69,7 @@ class Ledger:
     def _undo(self, error: OSError) -> None:
         """Cut off what a failed write has left, and close: after a failed fsync nobody knows what is on disk."""
         why = f"The ledger cannot be written ({os.strerror(error.errno)})"
-        self.broken = f"{why}. Nothing was decided: make room, then start the service again."
+        self.broken = f"{why}. Make room and start the service again; a retry with the same id tells what was decided."
         with suppress(OSError):
             os.ftruncate(self._file.fileno(), self.end)
         raise CourseError(self.broken) from None

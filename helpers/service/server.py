@@ -58,17 +58,32 @@ class Service:
             if known and known["fields"] != {name: one[name] for name in self.model.names}:
                 todo = "a retry repeats the request; a new request takes a new id"
                 raise refused(409, "id", one["id"], "an id for one application only", todo)
-        return await asyncio.gather(*map(self._decided, applications))
+        # all are entered before the first wait, so that no other request can come between check and entry
+        return await asyncio.gather(*[asyncio.shield(self._entered(one)) for one in applications])
 
-    async def _decided(self, one: dict) -> dict:
+    def repeated(self, sent: Any) -> list[dict] | None:
+        """The record of a single request that is in the ledger already, whatever version decided it; else None."""
+        name = sent.get("id") if isinstance(sent, dict) else None
+        record = self.known.get(name) if isinstance(name, str) else None
+        if record is None or sent != {"id": name, **record["fields"]} | (
+            {"version": record["version"]} if "version" in sent else {}
+        ):
+            return None
+        self.counts["repeated"] += 1
+        return [record]
+
+    def _entered(self, one: dict) -> asyncio.Future:
+        """The record to come of an application, which waits for the ledger from now on."""
+        future = asyncio.get_running_loop().create_future()
         if record := self.known.get(one["id"]):
             self.counts["repeated"] += 1
-            return record
+            future.set_result(record)
+            return future
         if one["id"] not in self.pending:
             record = {"id": one["id"], "fields": {name: one[name] for name in self.model.names}}
-            self.pending[one["id"]] = record, asyncio.get_running_loop().create_future()
+            self.pending[one["id"]] = record, future
             self.waiting.put_nowait(self.pending[one["id"]])
-        return await asyncio.shield(self.pending[one["id"]][1])
+        return self.pending[one["id"]][1]
 
     async def write(self) -> None:
         """For ever: take all that wait, at most `group`, score them, write them, answer them."""
@@ -96,7 +111,8 @@ class Service:
                     self.counts[record["decision"]] += 1
                     future.set_result(record)
             if not problem:
-                self.monitor.add(np.array([record["p"] for record in records]))
+                with suppress(ValueError):  # a monitor that cannot count stops no decision
+                    self.monitor.add(np.array([record["p"] for record in records]))
 
     def scored(self, records: list[dict]) -> list[dict]:
         """Records with time, version, probability and decision, and the shadow's, which decides nothing."""
@@ -200,7 +216,7 @@ def application(service: Service) -> Any:
             todo = "send the header Content-Type: application/json"
             raise refused(415, "Content-Type", kind[:40] or "nothing", "application/json", todo)
         sent = parse(await _body(request))
-        records = await service.decide(service.contract.check(sent))
+        records = service.repeated(sent) or await service.decide(service.contract.check(sent))
         answers = [{part: record[part] for part in ("id", "version", "p", "decision")} for record in records]
         service.seconds.append(time.perf_counter() - began)
         return JSONResponse({"batch": answers} if set(sent) == {"batch"} else answers[0])
