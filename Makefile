@@ -14,7 +14,7 @@ PROOF_MINUTES ?= 5
 JUDGE := $(BIN)/pytest -p helpers.course.playback -p no:cacheprovider -o testpaths= --tb=no --no-header \
 	--nbval-sanitize-with tests/notebooks/sanitise.cfg
 
-.PHONY: run full test test-quick test-notebooks proof test-backends test-browser bench lab app site test-site lock setup clean
+.PHONY: run full test test-quick test-notebooks proof test-backends test-browser bench lab app serve site test-site lock setup clean
 
 run: setup
 	@$(BIN)/course run
@@ -62,6 +62,10 @@ lab: setup
 app: setup
 	@$(BIN)/python -m uv pip install -q --python $(BIN)/python -e '.[app]' || echo "Voilà could not be installed." >&2
 	@$(BIN)/python -m helpers.app $(ARGS)
+
+# Notebook 57's model behind a server on 127.0.0.1, port 8057; trained once, into build/service; ARGS go to the server
+serve: setup
+	@$(BIN)/python -m helpers.service $(ARGS)
 
 # The course as pages that need no kernel and no network, in build/site
 site: setup

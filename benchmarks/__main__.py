@@ -32,6 +32,7 @@ NAMES = (
     "scaling",
     "mfcc",
     "retrieval",
+    "service",
     "data",
     "course",
 )
