@@ -8,7 +8,9 @@ import json
 import os
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from helpers.errors import CourseError
 from helpers.service.ledger import sync_folder
 
 LARGEST = 100_000_000  # bytes of a model, unpacked
+BROKEN = (KeyError, ValueError, OSError, TypeError, AttributeError, RuntimeError, zipfile.BadZipFile, zlib.error)
 NEEDED = ("name", "fields", "threshold", "reference", "training", "limits", "model_sha256", "version")
 PARTS = ("name", "unit", "meaning", "whole", "low", "high", "squeeze", "centre", "scale")  # of each field
 
@@ -72,6 +75,11 @@ def load(folder: Path) -> Model:
     return Model(card, _weights(content))
 
 
+def _elsewhere(part: Any, file: Any) -> bool:
+    """Whether the numbers of a data set lie in another file than this one."""
+    return bool(part.is_virtual or part.external or part.file.filename != file.filename)
+
+
 def _weights(content: bytes) -> list[tuple[np.ndarray, np.ndarray]]:
     """Kernels and biases of a .keras file of Dense layers, relu between them: read as data, so no code of it runs."""
     import h5py
@@ -88,10 +96,10 @@ def _weights(content: bytes) -> list[tuple[np.ndarray, np.ndarray]]:
             with h5py.File(io.BytesIO(archive.read("model.weights.h5"))) as file:
                 names = ["dense" + (f"_{k}" if k else "") for k in range(len(kinds))]
                 sets = [[file[f"layers/{name}/vars/{k}"] for k in (0, 1)] for name in names]
-                if any(part.external or part.file.filename != file.filename for pair in sets for part in pair):
+                if any(_elsewhere(part, file) for pair in sets for part in pair):
                     raise CourseError("The model's weights lie in another file: it is not read.")
                 both = [[np.array(part, float) for part in pair] for pair in sets]
-    except (KeyError, ValueError, OSError, TypeError, zipfile.BadZipFile) as error:
+    except BROKEN as error:
         raise CourseError(f"model.keras is no Keras model of Dense layers ({type(error).__name__}).") from None
     return [(kernel, bias) for kernel, bias in both]
 
@@ -105,8 +113,9 @@ class Model:
         if any(set(PARTS) - set(field) for field in fields) or len(fields) != len(weights[0][0]):
             raise CourseError("The card's fields are not those of the network: export both together.")
         shapes = [(kernel.shape[1:], bias.shape) for kernel, bias in weights]
-        if any(wide != high for wide, high in shapes) or shapes[-1][1] != (1,):
-            raise CourseError("The network's biases do not fit its kernels, or it has not one output.")
+        loose = any(high[0].shape[0] != low[0].shape[1] for low, high in pairwise(weights))
+        if loose or any(wide != high for wide, high in shapes) or shapes[-1][1] != (1,):
+            raise CourseError("The network's layers do not fit each other, or it has not one output.")
         if not all(np.isfinite(part).all() for pair in weights for part in pair):
             raise CourseError("The network holds weights that are no finite numbers.")
         if len(card["reference"]["edges"]) + 1 != len(card["reference"]["shares"]):
@@ -115,6 +124,8 @@ class Model:
         self.names = [field["name"] for field in fields]
         self._squeeze = np.array([field["squeeze"] for field in fields])
         self._centre, self._scale = (np.array([field[part] for field in fields]) for part in ("centre", "scale"))
+        if not (np.isfinite([self._centre, self._scale]).all() and self._scale.all()):
+            raise CourseError("The card's centres and scales must be finite numbers, and no scale 0.")
 
     def scores(self, rows: Sequence[Sequence[float]] | np.ndarray) -> np.ndarray:
         """Probabilities of default (n,) of raw rows (n, fields).

@@ -139,5 +139,6 @@ class Contract:
         elif kind == "string_pattern_mismatch":
             todo = "choose another id"
         else:
-            todo = "send it as " + ("text" if name == "id" else "a JSON number, without quotes")
+            wanted = "text" if name == "id" else "a whole number" if self.fields[name]["whole"] else "a finite number"
+            todo = f"send it as {wanted}" + ("" if name == "id" else ", without quotes")
         return {"field": name, "came": came, "allowed": self.allowed(name), "todo": todo}

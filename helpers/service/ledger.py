@@ -31,8 +31,10 @@ class Ledger:
         self.records, self.end = read(content, self.path.name)
         self.torn = len(content) - self.end
         if self.torn:
-            with open(f"{self.path}.torn", "ab") as aside:  # kept for who wants to look
+            with open(f"{self.path}.torn", "ab", opener=private) as aside:  # kept for who wants to look
                 aside.write(content[self.end :])
+                aside.flush()
+                os.fsync(aside.fileno())
             self._file.truncate(self.end)
         self._file.seek(0, os.SEEK_END)
         os.fsync(self._file.fileno())

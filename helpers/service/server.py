@@ -65,9 +65,9 @@ class Service:
         """The record of a single request that is in the ledger already, whatever version decided it; else None."""
         name = sent.get("id") if isinstance(sent, dict) else None
         record = self.known.get(name) if isinstance(name, str) else None
-        if record is None or sent != {"id": name, **record["fields"]} | (
-            {"version": record["version"]} if "version" in sent else {}
-        ):
+        if record is None or any(isinstance(value, bool) for value in sent.values()):  # in Python True equals 1
+            return None
+        if sent != {"id": name, **record["fields"]} | ({"version": record["version"]} if "version" in sent else {}):
             return None
         self.counts["repeated"] += 1
         return [record]
@@ -111,7 +111,7 @@ class Service:
                     self.counts[record["decision"]] += 1
                     future.set_result(record)
             if not problem:
-                with suppress(ValueError):  # a monitor that cannot count stops no decision
+                with suppress(Exception):  # a monitor that cannot count stops no decision
                     self.monitor.add(np.array([record["p"] for record in records]))
 
     def scored(self, records: list[dict]) -> list[dict]:
@@ -123,9 +123,11 @@ class Service:
             | {"decision": self.model.decision(p)}
             for r, p in zip(records, ours, strict=True)
         ]
-        if self.shadow:
-            for record, p in zip(out, self.shadow.scores(rows).tolist(), strict=True):
-                record["shadow"] = {"version": self.shadow.version, "p": p, "decision": self.shadow.decision(p)}
+        if other := self.shadow:
+            with suppress(Exception):  # a shadow that fails stops no decision
+                for record, p in zip(out, other.scores(rows).tolist(), strict=True):
+                    if np.isfinite(p):
+                        record["shadow"] = {"version": other.version, "p": p, "decision": other.decision(p)}
         return out
 
     def metrics(self) -> dict:
@@ -145,6 +147,8 @@ class Service:
 
 async def _body(request: Any) -> bytes:
     """The request's bytes; stops reading where they are too many or too slow."""
+    from starlette.requests import ClientDisconnect
+
     content = bytearray()
     try:
         async with asyncio.timeout(PATIENCE):
@@ -152,6 +156,8 @@ async def _body(request: Any) -> bytes:
                 content += chunk
                 if len(content) > LONGEST:
                     raise refused(413, "body", "more than that", f"{LONGEST:,} bytes at most", "send smaller batches")
+    except ClientDisconnect:
+        raise refused(400, "body", "a part", "the whole body", "send it again") from None
     except TimeoutError:
         raise refused(408, "body", "a part", f"the whole body in {PATIENCE:g} s", "send it at once") from None
     return bytes(content)

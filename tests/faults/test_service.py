@@ -181,6 +181,24 @@ def _quiet():
     return contextlib.suppress(OSError)
 
 
+def test_who_closes_in_the_middle_of_a_body_is_no_fault_of_the_server(running):
+    before = running.ask("/metrics")[1]["since_start"]
+    with socket.create_connection(("127.0.0.1", running.port), timeout=30) as line:
+        line.sendall(client.HEAD % 500 + b"{")
+    for _ in range(100):  # the server sees the end in its own time
+        after = running.ask("/metrics")[1]["since_start"]
+        if after.get("refused 400", 0) > before.get("refused 400", 0):
+            break
+    assert after.get("refused 400", 0) == before.get("refused 400", 0) + 1
+    assert after.get("refused 500", 0) == before.get("refused 500", 0)
+
+
+def test_true_is_no_one_in_a_retry_either(running):
+    assert running.ask("/decide", one(8, "truth", state=1))[0] == 200
+    status, answer = running.ask("/decide", one(8, "truth", state=True))
+    assert status == 422 and answer["errors"][0]["field"] == "state"
+
+
 def test_a_retry_gets_the_first_answer_even_sixteen_at_once(running):
     before = running.ask("/metrics")[1]["decisions"]
     load = client.closed_loop(running.port, [json.dumps(one(7, "same")).encode()] * 64, lines=16)
@@ -332,6 +350,8 @@ def test_a_torn_last_line_is_cut_off_wherever_it_was_torn(tmp_path):
         book.append([{"id": "new-00000"}])
         book.close()
         assert [r["id"] for r in ledger.read(path.read_bytes())[0]] == ["row-00000", "row-00001", "new-00000"]
+        if os.name == "posix":
+            assert Path(f"{path}.torn").stat().st_mode & 0o077 == 0, "clients' data is nobody else's to read"
     blocks = whole[: last + 4] + b"\0" * 6 + whole[last + 10 :]  # a block of the last line did not reach the disk
     (tmp_path / "blocks.txt").write_bytes(blocks)
     assert len(ledger.Ledger(tmp_path / "blocks.txt").records) == 2
@@ -490,6 +510,36 @@ def test_the_shadow_scores_and_decides_nothing(shelf, tmp_path):
         row = [[record["fields"][name] for name in model.names]]
         assert record["p"] == model.scores(row)[0] and record["shadow"]["p"] == other.scores(row)[0]
         assert set(record) == {"id", "at", "version", "fields", "p", "decision", "shadow"}
+
+
+@pytest.mark.parametrize("wrong", [lambda rows: 1 / 0, lambda rows: np.full(len(rows), np.nan)])
+def test_a_shadow_that_fails_stops_no_decision(wrong, shelf, tmp_path):
+    import asyncio
+
+    shadow = card.load(shelf / other_version(shelf))
+    shadow.scores = wrong
+    service = server.Service(card.current(shelf), ledger.Ledger(tmp_path / "l.txt"), shadow)
+
+    async def work():
+        writer = asyncio.create_task(service.write())
+        async with asyncio.timeout(20):
+            records = await service.decide([one(3)])
+        writer.cancel()
+        return records
+
+    assert "shadow" not in asyncio.run(work())[0]
+    assert [record["id"] for record in ledger.read((tmp_path / "l.txt").read_bytes())[0]] == [one(3)["id"]]
+
+
+def test_layers_and_scales_that_fit_nothing_are_refused(shelf):
+    model = card.current(shelf)
+    loose = [(kernel[:-1] if number else kernel, bias) for number, (kernel, bias) in enumerate(model.weights)]
+    with pytest.raises(CourseError, match="do not fit each other"):
+        card.Model(model.card, loose)
+    for wrong in (0.0, float("nan")):
+        fields = [field | {"scale": wrong} for field in model.card["fields"]]
+        with pytest.raises(CourseError, match="finite numbers"):
+            card.Model(model.card | {"fields": fields}, model.weights)
 
 
 # -------------------------------------------------------------------------------------------------- monitor and clients
