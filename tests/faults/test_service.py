@@ -350,7 +350,7 @@ def test_a_torn_last_line_is_cut_off_wherever_it_was_torn(tmp_path):
         book.append([{"id": "new-00000"}])
         book.close()
         assert [r["id"] for r in ledger.read(path.read_bytes())[0]] == ["row-00000", "row-00001", "new-00000"]
-        if os.name == "posix":
+        if book.torn and os.name == "posix":
             assert Path(f"{path}.torn").stat().st_mode & 0o077 == 0, "clients' data is nobody else's to read"
     blocks = whole[: last + 4] + b"\0" * 6 + whole[last + 10 :]  # a block of the last line did not reach the disk
     (tmp_path / "blocks.txt").write_bytes(blocks)
