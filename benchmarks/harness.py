@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import gc
 import importlib.util
 import json
@@ -141,4 +142,18 @@ def lesson(number: str, space: dict, tag: str = "functions") -> dict:
     for cell in json.loads(file.read_text(encoding="utf-8"))["cells"]:
         if tag in cell["metadata"].get("tags", []):
             exec("".join(cell["source"]), space)
+    return space
+
+
+def defined(number: str, space: dict, names: str = "") -> dict:
+    """Functions and classes of notebook `number` (all, or those in `names`), defined in `space`, which is returned."""
+    (file,) = (Path(__file__).parents[1] / "notebooks").glob(f"{number}_*.ipynb")
+    wanted = set(names.split())
+    for cell in json.loads(file.read_text(encoding="utf-8"))["cells"]:
+        if cell["cell_type"] == "code" and not {"setup", "solution", "check"} & {*cell["metadata"].get("tags", [])}:
+            body = ast.parse("".join(cell["source"])).body
+            kept = [part for part in body if isinstance(part, ast.FunctionDef | ast.ClassDef)]
+            kept = [part for part in kept if not wanted or part.name in wanted]
+            exec(compile(ast.Module(kept, []), file.name, "exec"), space)
+    assert wanted <= set(space), f"notebook {number} no longer defines {', '.join(sorted(wanted - set(space)))}"
     return space

@@ -1,9 +1,7 @@
 """Data and model fusion: joins, stackers, weights and purchases against loops, draws and closed forms."""
 
 import itertools
-import json
 import math
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -14,9 +12,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 from sklearn.model_selection import cross_val_predict
 
+from benchmarks import harness
 from helpers import worlds
 
-NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "51_data_and_model_fusion.ipynb"
 WANTED = (
     "months_before boosted with_products stacked moments combined simulated log_odds_of two_stackers",
     "earned profit shapley best_purchase game near_equal lent",
@@ -30,16 +28,7 @@ def lesson() -> dict:
     space |= {"HistGradientBoostingClassifier": HistGradientBoostingClassifier, "CUT": 800 / 5_300}
     space |= {"MARGIN": 800, "LOSS": 4_500, "SOURCES": ["register", "history", "letter"]}
     space["PLAYERS"] = ["register", "second register", "history", "letter"]
-    for cell in json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]:
-        if cell["cell_type"] == "code" and "solution" not in cell["metadata"].get("tags", []):
-            for part in "".join(cell["source"]).split("\n\n\n"):
-                for name in " ".join(WANTED).split():
-                    if f"def {name}(" in part:
-                        start = part.index(f"def {name}(")
-                        body = part[start:].split("\n")
-                        stop = next((k for k, line in enumerate(body[1:], 1) if line and line[0] not in " )"), None)
-                        exec("\n".join(body[:stop]), space)
-    return space
+    return harness.defined("51", space, " ".join(WANTED))
 
 
 def test_an_as_of_join_stops_at_the_application_and_the_other_does_not(lesson):

@@ -1,17 +1,14 @@
 """Optimising models: the notebook's own functions against closed forms, Keras and brute force."""
 
-import ast
-import json
 import warnings
 import zlib
-from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy import integrate, stats
 from scipy.special import expit, logit
 
-NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "54_optimising_models.ipynb"
+from benchmarks import harness
 
 
 @pytest.fixture(scope="module")
@@ -23,11 +20,7 @@ def lesson() -> dict:
     space |= {"keras": keras, "layers": layers, "ops": ops, "warnings": warnings}
     space |= {"K": 0.57, "BREAK_EVEN": 0.12 / 0.57, "CUT": logit(0.12 / 0.57)}
     space |= {"MARGIN": 0.12, "LGD": 0.45, "COLUMNS": 5, "BATCH": 64, "SEED": 1}
-    for cell in json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]:
-        if cell["cell_type"] == "code" and not {"setup", "solution", "check"} & {*cell["metadata"].get("tags", [])}:
-            kept = [n for n in ast.parse("".join(cell["source"])).body if isinstance(n, ast.FunctionDef | ast.ClassDef)]
-            exec(compile(ast.Module(kept, []), "54", "exec"), space)
-    return space
+    return harness.defined("54", space)
 
 
 def networks(rng: np.random.Generator, members: int, columns: int, sizes: tuple) -> list:

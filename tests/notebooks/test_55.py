@@ -5,15 +5,14 @@ import io
 import json
 import os
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy import stats
 
+from benchmarks import harness
 from helpers import worlds
 
-NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "55_scaling_out.ipynb"
 WANTED = (
     "start parts network gradient adam span fitted columns from_parts pack unpack save tune",
     "expected_hours simulated_hours write_groups read_groups merge summary write_csv",
@@ -24,17 +23,7 @@ WANTED = (
 def lesson() -> dict:
     space = {"np": np, "json": json, "io": io, "os": os, "sys": sys, "hashlib": hashlib, "SEED": 3}
     space |= {"SAVE": 1 / 60, "RESTART": 5 / 60}
-    for cell in json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]:
-        if cell["cell_type"] != "code" or "solution" in cell["metadata"].get("tags", []):
-            continue
-        for part in "".join(cell["source"]).split("\n\n\n"):
-            body = part.split("\n", 1)[-1] if part.startswith("# ") else part
-            if body.startswith(tuple(f"def {name}(" for line in WANTED for name in line.split())):
-                lines = body.split("\n")
-                end = next((k for k, text in enumerate(lines) if k and text and text[0] not in " )"), len(lines))
-                exec("\n".join(lines[:end]), space)
-    assert {name for line in WANTED for name in line.split()} <= set(space)
-    return space
+    return harness.defined("55", space, " ".join(WANTED))
 
 
 def test_the_gradient_is_that_of_finite_differences_for_networks_side_by_side(lesson):
