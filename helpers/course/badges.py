@@ -33,22 +33,26 @@ MAP, TIMES, GRAPH, MINUTES = (
     re.compile(rf"<!-- {name} -->.*?<!-- /{name} -->", re.S) for name in ("map", "times", "graph", "minutes")
 )
 START = "00_start_here.ipynb"
+PINNED = ("helpers", "data", "pyproject.toml")  # what a notebook on Colab takes from the clone
 UNSET = (
     "*Colab and Binder: this copy of the course has no public address yet. In a clone of your own repository, "
     "`course badges` writes the links.*"
 )
 
 
-def set_address(repository: str | None, branch: str | None) -> None:
-    """Write the public address into pyproject.toml; raises CourseError unless it looks like OWNER/NAME."""
+def set_address(repository: str | None, branch: str | None, commit: str | None = None) -> None:
+    """Write the public address, and the commit that set-up cells fetch, into pyproject.toml (None: as it is).
+
+    Raises CourseError unless the address looks like OWNER/NAME, and where pyproject.toml has no line to write to.
+    """
     if repository is not None and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9-]{0,38}/[A-Za-z0-9._-]{1,100}", repository):
         raise CourseError(f"{repository!r} is not an address of the form OWNER/NAME, such as ada/finance-course.")
     if branch is not None and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._/-]*", branch):
         raise CourseError(f"{branch!r} is not the name of a branch.")
     path = root() / "pyproject.toml"
     content = path.read_text(encoding="utf-8")
-    for key, value in (("repository", repository), ("branch", branch)):
-        if value is not None:
+    for key, value in (("repository", repository), ("branch", branch), ("commit", commit)):
+        if value is not None and value != settings().get(key, ""):
             content, count = re.subn(
                 rf'(\[tool\.course\][^\[]*?^{key} = )"[^"]*"', rf'\g<1>"{value}"', content, count=1, flags=re.M | re.S
             )
@@ -60,14 +64,55 @@ def set_address(repository: str | None, branch: str | None) -> None:
 
 def own_address() -> str | None:
     """OWNER/NAME of the clone's remote `origin` where that lies on GitHub, else None."""
+    found = REMOTE.fullmatch(_git("remote", "get-url", "origin") or "")
+    return found["address"] if found else None
+
+
+def own_commit() -> str:
+    """The commit to pin: the pinned one while helpers and data are still as they were there, else HEAD; "" without git.
+
+    Raises CourseError where they have changes that no commit holds: a reader could not fetch them.
+    """
+    head = _git("rev-parse", "--verify", "HEAD")
+    if not head or _git("rev-parse", "--show-toplevel") != str(root().resolve()):
+        return ""
+    if _git("status", "--porcelain", "--", *PINNED[:2]):
+        raise CourseError("helpers or data have changes that no commit holds: commit them, then type `course badges`.")
+    pinned = settings().get("commit", "")
+    return pinned if pinned and _same(pinned, head) else head
+
+
+def pin_problem() -> str | None:
+    """Why the pinned commit does not serve the notebooks as they are, in a few words; None where it does.
+
+    Without an address, without git and in a shallow clone that lacks the commit there is nothing to compare.
+    """
+    pinned, head = settings().get("commit", ""), _git("rev-parse", "--verify", "HEAD")
+    if not settings()["repository"] or not head or _git("rev-parse", "--show-toplevel") != str(root().resolve()):
+        return None
+    if not pinned:
+        return "the set-up cells pin no commit"
+    if not _git("rev-parse", "--verify", "-q", f"{pinned}^{{commit}}"):
+        return None if _git("rev-parse", "--is-shallow-repository") == "true" else f"{pinned[:9]} is no commit of this clone"
+    return None if _same(pinned, head) else f"helpers or data have changed since the pinned commit {pinned[:9]}"
+
+
+def _same(one: str, other: str) -> bool:
+    """Whether two commits agree in all that a notebook takes from the clone; the pin itself does not count."""
+    if _git("diff", "--name-only", one, other, "--", *PINNED[:2]) != "":
+        return False
+    projects = [_git("show", f"{commit}:{PINNED[2]}") for commit in (one, other)]
+    pin = re.compile(r'^commit = "[^"]*"$', re.M)
+    return None not in projects and pin.sub("", projects[0]) == pin.sub("", projects[1])
+
+
+def _git(*arguments: str) -> str | None:
+    """What git says about the course's folder, None where it fails or is missing."""
     try:
-        done = subprocess.run(
-            ["git", "-C", str(root()), "remote", "get-url", "origin"], capture_output=True, text=True, timeout=10
-        )
+        done = subprocess.run(["git", "-C", str(root()), *arguments], capture_output=True, text=True, timeout=60)
     except (OSError, subprocess.TimeoutExpired):
         return None
-    found = REMOTE.fullmatch(done.stdout.strip())
-    return found["address"] if found else None
+    return done.stdout.strip() if done.returncode == 0 else None
 
 
 def setup_source(packages: list[str] | tuple[str, ...] = ()) -> str:
@@ -76,7 +121,7 @@ def setup_source(packages: list[str] | tuple[str, ...] = ()) -> str:
     repository, branch = settings()["repository"], settings()["branch"]
     names = "".join(f", {json.dumps(package_name(name))}" for name in packages)
     filled = template.replace("@ADDRESS@", f"https://github.com/{repository}" if repository else "")
-    filled = filled.replace("@BRANCH@", branch)
+    filled = filled.replace("@BRANCH@", branch).replace("@COMMIT@", settings().get("commit", "") if repository else "")
     return filled.replace('colab.py"]', f'colab.py"{names}]').strip()
 
 

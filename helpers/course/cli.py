@@ -367,7 +367,9 @@ def badges(repository, branch, check_only, expect) -> None:
     if check_only and (repository or branch):
         raise click.UsageError("--check compares with pyproject.toml; leave out --repository and --branch.")
     if not check_only:
-        badges.set_address(repository if repository is not None else badges.own_address(), branch)
+        address = repository if repository is not None else badges.own_address()
+        commit = "" if (address or settings()["repository"]) == "" else badges.own_commit()
+        badges.set_address(address, branch, commit)
     changed = badges.renew(write=not check_only)
     if not check_only and translate.renew_readme():
         changed.append(root() / "README.zh.md")
@@ -377,6 +379,8 @@ def badges(repository, branch, check_only, expect) -> None:
         click.echo("Badges, set-up cells and README agree with pyproject.toml and the notebooks.")
     elif check_only:
         raise CourseError(f"{len(changed)} files are not as `course badges` would write them: type `course badges`.")
+    if check_only and (problem := badges.pin_problem()):
+        raise CourseError(f"{problem[0].upper()}{problem[1:]}: type `course badges`, commit and push.")
 
 
 @course.command()

@@ -368,6 +368,8 @@ def _readme() -> list[Finding]:
         found.append(Finding("README.md", 0, "badges missing or for another address", mend))
     elif badges.renewed_readme(content) != content:
         found.append(Finding("README.md", 0, "map, times or address are not the notebooks'", "type `course badges`"))
+    if problem := badges.pin_problem():
+        found.append(Finding("pyproject.toml", 0, problem, "type `course badges`, commit and push", error=False))
     for target in LINKS.findall(FENCE.sub("", content)):
         if why := _broken(target, root(), content):
             found.append(Finding("README.md", 0, f"link {target!r} {why}", "correct it"))

@@ -62,6 +62,44 @@ def test_a_folder_that_is_not_a_clone_of_the_course_is_neither_run_nor_changed(c
         assert "a stranger ran" not in done.stderr and script.exists()
 
 
+def test_the_set_up_cell_fetches_its_own_commit_and_the_branch_of_a_fork(tmp_path):
+    (tmp_path / "stub/google/colab").mkdir(parents=True)
+    (tmp_path / "stub/google/colab/__init__.py").write_text("")
+    public = tmp_path / "public"
+    (public / "helpers/course").mkdir(parents=True)
+    (public / "notebooks").mkdir()
+    (public / "notebooks/keep").touch()
+    script = public / "helpers/course/colab.py"
+
+    def git(*words):
+        who = ["-c", "user.name=Reader", "-c", "user.email=reader@localhost"]
+        return subprocess.run(["git", "-C", public, *who, *words], check=True, capture_output=True, text=True).stdout
+
+    git("init", "-q", "-b", "main")
+    commits = []
+    for number in range(3):
+        script.write_text(f"print('version {number}')")
+        git("add", "-A")
+        git("commit", "-q", "-m", "A version")
+        commits.append(git("rev-parse", "HEAD").strip())
+
+    def run(place, commit, **more):
+        (tmp_path / place).mkdir(exist_ok=True)
+        template = (ROOT / "helpers/course/templates/setup_cell.py").read_text(encoding="utf-8")
+        cell = template.replace("@ADDRESS@", public.as_uri()).replace("@BRANCH@", "main").replace("@COMMIT@", commit)
+        env = {k: v for k, v in os.environ.items() if k != "COURSE_REPOSITORY"} | {"PYTHONPATH": str(tmp_path / "stub")}
+        command = [sys.executable, "-c", cell]
+        return subprocess.run(command, cwd=tmp_path / place, capture_output=True, text=True, env=env | more)
+
+    assert run("pinned", commits[0]).stdout == "version 0\n", "the commit, however far the branch has gone"
+    assert run("pinned", commits[1]).stdout == "version 1\n", "a newer notebook in the same place brings its own"
+    assert run("branch", "").stdout == "version 2\n"
+    assert run("fork", commits[0], COURSE_REPOSITORY=public.as_uri() + "/").stdout == "version 2\n"
+    lost = run("lost", "f" * 40)
+    assert lost.returncode == 1 and "fetch" in lost.stderr.splitlines()[-1]
+    assert run("lost", commits[2]).stdout == "version 2\n", "a fetch that failed is made up for"
+
+
 def test_packages_that_do_not_fit_are_named_and_nothing_is_installed(tmp_path):
     # The script judges the environment it runs in: copy it beside a pyproject.toml that asks for a NumPy of the future.
     place = tmp_path / "helpers/course/colab.py"

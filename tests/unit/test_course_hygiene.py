@@ -457,6 +457,43 @@ def test_a_workflow_in_another_repository_fails(tree):
     assert isinstance(result.exception, CourseError) and "names ada/course, this is eva/fork" in str(result.exception)
 
 
+def git(folder, *words):
+    who = ["-c", "user.name=Reader", "-c", "user.email=reader@localhost"]
+    return subprocess.run(["git", "-C", folder, *who, *words], check=True, capture_output=True, text=True).stdout.strip()
+
+
+def test_set_up_cells_pin_the_commit_whose_helpers_they_need(tree):
+    path, runner = tree / "pyproject.toml", CliRunner()
+    path.write_text(path.read_text().replace('branch = "main"\n', 'branch = "main"\ncommit = ""\n'))
+    (tree / "helpers").mkdir()
+    (tree / "helpers/tool.py").write_text("one = 1\n")
+    (tree / ".gitignore").write_text("build\n")
+
+    def commit():
+        git(tree, "add", "-A")
+        git(tree, "commit", "-q", "-m", "A step")
+        return git(tree, "rev-parse", "HEAD")
+
+    git(tree, "init", "-q")
+    first = commit()
+    assert [f.what for f in findings(tree)] == ["the set-up cells pin no commit"]
+    assert runner.invoke(course, ["badges"]).exit_code == 0
+    assert f'"{first}"' in "".join(read(tree)["cells"][1]["source"]) and findings(tree) == []
+    commit()  # the pin itself, and words, need no new one
+    assert runner.invoke(course, ["badges"]).exit_code == 0 and f'commit = "{first}"' in path.read_text()
+    (tree / "helpers/tool.py").write_text("one = 2\n")
+    result = runner.invoke(course, ["badges"])
+    assert isinstance(result.exception, CourseError) and "commit them" in str(result.exception)
+    third = commit()
+    assert [f"have changed since the pinned commit {first[:9]}" in f.what for f in findings(tree)] == [True]
+    result = runner.invoke(course, ["badges", "--check"])
+    assert isinstance(result.exception, CourseError) and "type `course badges`" in str(result.exception)
+    assert runner.invoke(course, ["badges"]).exit_code == 0 and f'commit = "{third}"' in path.read_text()
+    assert runner.invoke(course, ["badges", "--check"]).exit_code == 0 and findings(tree) == []
+    path.write_text(path.read_text().replace(third, "f" * 40))
+    assert "is no commit of this clone" in " ".join(f.what for f in findings(tree))
+
+
 @pytest.mark.parametrize("address", ["course", "a/b/c", "a b/c", "https://github.com/a/b", 'a/b"; x', "-a/b", ""])
 def test_a_bad_address_changes_nothing(tree, address):
     before = (tree / "pyproject.toml").read_bytes()

@@ -10,13 +10,20 @@ if importlib.util.find_spec("google") and importlib.util.find_spec("google.colab
         raise RuntimeError(
             "No address to fetch the course from: os.environ['COURSE_REPOSITORY'] = 'https://…' sets one."
         )
+    git = ["git", "-C", "course"]
+    commit = "@COMMIT@" if address == "@ADDRESS@" else ""  # the one that this notebook was made with
     if not os.path.isdir("course"):
-        subprocess.run(["git", "clone", "-q", "--depth", "1", "-b", "@BRANCH@", address, "course"], check=True)
-    origin = subprocess.run(
-        ["git", "-C", "course", "remote", "get-url", "origin"], capture_output=True, text=True
-    ).stdout
-    if origin.strip() != address:
+        subprocess.run(["git", "init", "-q", "course"], check=True)
+        subprocess.run([*git, "remote", "add", "origin", address], check=True)
+    origin, head = (
+        subprocess.run([*git, *words], capture_output=True, text=True).stdout.strip()
+        for words in (["remote", "get-url", "origin"], ["rev-parse", "-q", "--verify", "HEAD"])
+    )
+    if origin != address:
         raise RuntimeError(f"The folder course is not a clone of {address}: rename it, then run this cell again.")
+    if not head or commit not in ("", head):
+        subprocess.run([*git, "fetch", "-q", "--depth", "1", "origin", commit or "@BRANCH@"], check=True)
+        subprocess.run([*git, "checkout", "-q", "--detach", "FETCH_HEAD"], check=True)
     subprocess.run([sys.executable, "course/helpers/course/colab.py"], check=True)
     os.chdir("course/notebooks")
     sys.path.insert(0, os.path.dirname(os.getcwd()))
