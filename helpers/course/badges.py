@@ -93,7 +93,11 @@ def pin_problem() -> str | None:
     if not pinned:
         return "the set-up cells pin no commit"
     if not _git("rev-parse", "--verify", "-q", f"{pinned}^{{commit}}"):
-        return None if _git("rev-parse", "--is-shallow-repository") == "true" else f"{pinned[:9]} is no commit of this clone"
+        return (
+            None
+            if _git("rev-parse", "--is-shallow-repository") == "true"
+            else f"{pinned[:9]} is no commit of this clone"
+        )
     return None if _same(pinned, head) else f"helpers or data have changed since the pinned commit {pinned[:9]}"
 
 

@@ -121,6 +121,8 @@ def test_marks_are_right_whatever_the_copies_do(taught, tmp_path):
         "sees": ([SEES.format(paths=[str(p) for p in precious], port=listener.getsockname()[1]), RIGHT[1]], "11"),
         "kills": (["import os, signal\nos.kill(os.getppid(), 9)\n" + RIGHT[0], RIGHT[1]], None),
     }  # fmt: skip
+    honest = [(RIGHT, "11"), ([RIGHT[0], "mean = 3"], "10"), (["double = abs", RIGHT[1]], "01")]
+    cases |= {f"reader {place}": honest[place % 3] for place in range(len(cases), 30)}  # a class of thirty
     for name, (typed, _) in cases.items():
         typed = [source for source in typed if source is not None]
         if name == "added":

@@ -459,7 +459,9 @@ def test_a_workflow_in_another_repository_fails(tree):
 
 def git(folder, *words):
     who = ["-c", "user.name=Reader", "-c", "user.email=reader@localhost"]
-    return subprocess.run(["git", "-C", folder, *who, *words], check=True, capture_output=True, text=True).stdout.strip()
+    return subprocess.run(
+        ["git", "-C", folder, *who, *words], check=True, capture_output=True, text=True
+    ).stdout.strip()
 
 
 def test_set_up_cells_pin_the_commit_whose_helpers_they_need(tree):
