@@ -44,7 +44,9 @@ def build(place: Path) -> Path:
         sources = place.with_name(f"{PLACE}-{translate.LANGUAGE}")
         build_sources(sources, chinese=True)
         title = translate.Words(translate.README)("Deep learning in finance")
-        options = ["-D", "language=zh_CN", "-D", f"project={title}", "-D", f"html_title={title}"]
+        said = {"language": "zh_CN", "project": title, "html_title": title}
+        said |= {"nb_code_prompt_show": "显示代码", "nb_code_prompt_hide": "隐藏代码"}
+        options = [word for name, value in said.items() for word in ("-D", f"{name}={value}")]
         _sphinx(python, sources, place / translate.LANGUAGE, *options)
     return place / "index.html"
 

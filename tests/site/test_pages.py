@@ -125,7 +125,7 @@ def test_figures_stay_readable_in_the_dark(page):
 def test_a_page_fits_a_phone(page, name):
     page.set_viewport_size({"width": 390, "height": 800})
     show(page, name)
-    page.screenshot(path=SHOTS / f"phone-{Path(name).name}.png")
+    page.screenshot(path=SHOTS / f"phone-{name.replace('/', '-')}.png")
     width = page.evaluate("document.documentElement.scrollWidth")
     page.set_viewport_size({"width": 1280, "height": 900})
     assert width <= 392
