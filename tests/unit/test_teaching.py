@@ -33,3 +33,14 @@ def test_no_syllabus_puts_a_notebook_before_what_it_needs():
         for place, number in enumerate(order):
             late = named[number] & set(order[place:])
             assert not late, f"{name} weeks: {number} comes before {late}"
+
+
+def test_each_seminar_of_the_second_term_can_be_followed_in_its_order():
+    (part,) = re.findall(r"^## A second term.*?\n(.*?)(?=^In a session|^## )", PAGE, re.M | re.S)
+    rows = [re.findall(r"\b(\d\d) [A-Z]", row) for row in part.splitlines() if re.match(r"\| \d", row)]
+    named = {nb.number: set(re.findall(r"\[(\d\d)\]", nb.table.get("needs", ""))) for nb in select()}
+    assert len(rows) == 8 and {len(row) for row in rows} == {3}
+    for column in zip(*rows, strict=True):
+        assert set(column) <= set(named)
+        for place, number in enumerate(column):
+            assert not named[number] & set(column[place:]), f"{number} comes too early"
