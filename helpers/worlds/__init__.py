@@ -8,6 +8,7 @@ from helpers.worlds.credit import loan_applicants
 from helpers.worlds.drift import Invoices, drifting_invoices, house_prices
 from helpers.worlds.entangled import entangled_applicants
 from helpers.worlds.hedging import Lattice, share_lattice
+from helpers.worlds.lines import market_line, unrelated_walks
 from helpers.worlds.losses import LossYears, annual_bounds, count_generating, loss_tails, loss_years
 from helpers.worlds.market import Markets, one_factor_markets
 from helpers.worlds.news import DatedNews, dated_news
@@ -70,6 +71,7 @@ __all__ = [
     "loan_sources",
     "loss_tails",
     "loss_years",
+    "market_line",
     "ohlc",
     "one_factor_markets",
     "payments",
@@ -78,5 +80,6 @@ __all__ = [
     "retention_offer",
     "share_lattice",
     "signal_market",
+    "unrelated_walks",
     "vasicek",
 ]
