@@ -17,7 +17,7 @@ from helpers.errors import CourseError
 
 # The tens digit of a notebook is its part: title, how many notebooks the course plans there, and what it covers.
 PARTS = {
-    "0": ("Start here", 5, "background, concepts, frameworks, workflow and its pitfalls"),
+    "0": ("Start here", 6, "background, concepts, frameworks, workflow and its pitfalls"),
     "1": (
         "The mathematics, from scratch and checked",
         10,
@@ -31,7 +31,7 @@ PARTS = {
         "default, fraud, anomalies, operational losses, documents, transfer",
     ),
     "4": ("Customers", 6, "behaviour, churn, text, service, recommendation, pricing"),
-    "5": ("Trust and production", 7, "explanation, privacy, uncertainty, drift, speed, scale"),
+    "5": ("Trust and production", 8, "explanation, privacy, uncertainty, drift, speed, scale"),
 }
 FILE_NAME = re.compile(r"(\d\d)_([a-z0-9]+(?:_[a-z0-9]+)*)\.ipynb")
 HEADING = re.compile(r"^# (\d\d) · (.+?)\s*$", re.M)
