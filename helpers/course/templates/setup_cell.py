@@ -5,13 +5,14 @@ import subprocess
 import sys
 
 if importlib.util.find_spec("google") and importlib.util.find_spec("google.colab") and not os.path.isdir("../helpers"):
-    address = os.environ.get("COURSE_REPOSITORY", "@ADDRESS@")
+    address, commit = os.environ.get("COURSE_REPOSITORY"), ""
+    if not address:
+        address, commit = "@ADDRESS@", "@COMMIT@"  # the commit that this notebook was made with
     if not address:
         raise RuntimeError(
             "No address to fetch the course from: os.environ['COURSE_REPOSITORY'] = 'https://…' sets one."
         )
     git = ["git", "-C", "course"]
-    commit = "@COMMIT@" if address == "@ADDRESS@" else ""  # the one that this notebook was made with
     if not os.path.isdir("course"):
         subprocess.run(["git", "init", "-q", "course"], check=True)
         subprocess.run([*git, "remote", "add", "origin", address], check=True)
