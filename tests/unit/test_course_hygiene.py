@@ -178,7 +178,7 @@ FAULTS = {
     "title of another": (title("Toy regression", "Something"), "does not fit the file name"),
     "row missing": (title("| Time |", "| Hours |"), "title table lacks Time"),
     "badge of another file": (title("blob/main/notebooks/11_toy", "blob/main/notebooks/12_toy"), "badges missing"),
-    "unknown need": (title("56 helps", "57 helps"), "needs notebook 57"),
+    "unknown need": (title("56 helps", "58 helps"), "needs notebook 58"),
     "linked need to come": (title("56 helps", "[56](56_quantum.ipynb)"), "leads nowhere"),
     "package unknown": (title("| Time |", "| Packages | cvxpy, nope |\n| Time |"), "package 'nope' is in no extra"),
     "package not asked for": (title("| Time |", "| Packages | cvxpy |\n| Time |"), "disagree: nothing is asked for"),
