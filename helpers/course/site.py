@@ -34,12 +34,9 @@ def build(place: Path) -> Path:
 
     CourseError where anything fails, a dead link included.
     """
-    python = root() / "build/venv-site" / ("Scripts" if os.name == "nt" else "bin") / "python"
-    if not python.exists():
-        raise CourseError("The site's own environment is missing: `make site` makes it first.")
     sources = place.with_name(PLACE)
     build_sources(sources)
-    _sphinx(python, sources, place)
+    render(sources, place)
     if translate.begun():
         sources = place.with_name(f"{PLACE}-{translate.LANGUAGE}")
         build_sources(sources, chinese=True)
@@ -47,11 +44,15 @@ def build(place: Path) -> Path:
         said = {"language": "zh_CN", "project": title, "html_title": title}
         said |= {"nb_code_prompt_show": "显示代码", "nb_code_prompt_hide": "隐藏代码"}
         options = [word for name, value in said.items() for word in ("-D", f"{name}={value}")]
-        _sphinx(python, sources, place / translate.LANGUAGE, *options)
+        render(sources, place / translate.LANGUAGE, *options)
     return place / "index.html"
 
 
-def _sphinx(python: Path, sources: Path, place: Path, *options: str) -> None:
+def render(sources: Path, place: Path, *options: str) -> None:
+    """Make the pages in `place` by Sphinx, in its own environment; CourseError on any warning, a dead link included."""
+    python = root() / "build/venv-site" / ("Scripts" if os.name == "nt" else "bin") / "python"
+    if not python.exists():
+        raise CourseError("The site's own environment is missing: `make site` makes it first.")
     command = [python, "-m", "sphinx", "-W", "--keep-going", "-n", "-q", "-j", "auto", "-E", "-b", "html", *options]
     done = subprocess.run([*command, sources, place], capture_output=True, text=True)
     if done.returncode:

@@ -7,6 +7,9 @@ from urllib.request import url2pathname
 
 import pytest
 
+from helpers.course import site
+from helpers.errors import CourseError
+
 pytestmark = pytest.mark.site
 SITE = Path(__file__).resolve().parents[2] / "build/site"
 SHOTS = SITE.with_name("site-shots")
@@ -140,3 +143,14 @@ def test_contrast_and_names_by_axe(page, name, theme):
     page.evaluate("Promise.all(document.getAnimations().map(one => one.finished))")  # colours fade into each other
     found = axe.Axe().run(page, options={"runOnly": RULES.split()}).response["violations"]
     assert not found, [(v["id"], [node["html"][:90] for node in v["nodes"][:3]], len(v["nodes"])) for v in found]
+
+
+@pytest.mark.parametrize("line", ["[there](nowhere.md)", "[there](index.md#no-such-title)", "{term}`no such term`"])
+def test_a_dead_link_fails_the_build(tmp_path, line):
+    sources = tmp_path / "sources"
+    shutil.copytree(SITE.parents[1] / "site", sources, ignore=shutil.ignore_patterns("*.txt", "*.in"))
+    (sources / "index.md").write_text("# A page\n\nAll is well.\n", encoding="utf-8")
+    site.render(sources, tmp_path / "good")
+    (sources / "index.md").write_text(f"# A page\n\nIt is {line}.\n", encoding="utf-8")
+    with pytest.raises(CourseError, match=r"The site was not made:\n.*index\.md:3"):
+        site.render(sources, tmp_path / "bad")
