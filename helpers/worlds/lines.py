@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.signal import lfilter
 
 from helpers.errors import CourseError
 
@@ -36,8 +35,7 @@ def unrelated_walks(draws: int, days: int, *, keep: float = 1.0, seed: int = 7) 
     """
     if min(draws, days) < 1 or not 0 <= keep <= 1:
         raise CourseError("unrelated_walks needs at least one draw and day, and keep from 0 to 1.")
-    steps = np.random.default_rng(seed).standard_normal((2, draws, days))
-    one, two = lfilter([1.0], [1.0, -keep], steps, axis=2)
+    one, two = _remember(keep, np.random.default_rng(seed).standard_normal((2, draws, days)))
     return one, two
 
 
@@ -45,4 +43,11 @@ def _ar1(keep: float, shocks: np.ndarray) -> np.ndarray:
     """Stationary AR(1) of variance one from standard normal shocks (draws, days)."""
     scaled = np.sqrt(1 - keep**2) * shocks
     scaled[:, 0] = shocks[:, 0]
-    return lfilter([1.0], [1.0, -keep], scaled, axis=1)
+    return _remember(keep, scaled)
+
+
+def _remember(keep: float, shocks: np.ndarray) -> np.ndarray:
+    """s_t = keep s_{t-1} + e_t along the last axis."""
+    from scipy.signal import lfilter  # here, so that the worlds load without SciPy
+
+    return lfilter([1.0], [1.0, -keep], shocks, axis=-1)
