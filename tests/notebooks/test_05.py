@@ -10,12 +10,16 @@ from sklearn.metrics import roc_auc_score
 
 from benchmarks import harness
 from helpers import audit, windows
+from helpers.metrics import forecast
 
 
 @pytest.fixture(scope="module")
 def lesson() -> dict:
     space = {"np": np, "pd": pd, "audit": audit, "windows": windows, "rankdata": rankdata, "LENGTH": 22}
-    return harness.defined("05", space, "apart no_giveaway looks_back careless careful gives_back aucs examine")
+    space["forecast"] = forecast
+    return harness.defined(
+        "05", space, "apart no_giveaway looks_back careless careful ragged gives_back aucs examine beats_yesterday"
+    )
 
 
 def test_auc_by_ranks_equals_scikit_learn_with_ties(lesson):
@@ -51,9 +55,24 @@ def test_the_window_audit_knows_the_two_faults_apart(lesson):
         X, _ = lesson["careful"](values, length)
         return X, X[:, -1]
 
-    for fault in (short, holds_target, lesson["careless"]):
-        with pytest.raises(audit.LeakError):
+    for fault, message in (
+        (short, "windows of 21"),
+        (holds_target, "hold their own target"),
+        (lesson["careless"], "hold their own target"),
+        (lesson["ragged"], "hold their own target"),
+    ):
+        with pytest.raises(audit.LeakError, match=message):
             lesson["looks_back"](fault)
+
+
+def test_a_skill_that_yesterday_has_too_is_found(lesson):
+    price = 100 + np.random.default_rng(2).normal(size=400).cumsum()
+    actual, naive = price[1:], price[:-1]
+    guess = naive + np.random.default_rng(3).normal(size=399)
+    with pytest.raises(audit.LeakError, match="against yesterday's price"):
+        lesson["beats_yesterday"](actual, guess, naive, 0.99)
+    lesson["beats_yesterday"](actual, guess, naive, -0.5)
+    lesson["beats_yesterday"](actual, (actual + naive) / 2, naive, 0.99)
 
 
 def test_examine_refuses_an_audit_that_never_raises_or_never_passes(lesson):
@@ -65,5 +84,5 @@ def test_examine_refuses_an_audit_that_never_raises_or_never_passes(lesson):
 
     with pytest.raises(AssertionError, match="let the mistake pass"):
         lesson["examine"](silent, (1,), (2,))
-    with pytest.raises(audit.LeakError):
+    with pytest.raises(AssertionError, match="raises on the mend"):
         lesson["examine"](loud, (1,), (2,))
