@@ -17,6 +17,8 @@ from helpers.metrics import forecast
 def lesson() -> dict:
     space = {"np": np, "pd": pd, "audit": audit, "windows": windows, "rankdata": rankdata, "LENGTH": 22}
     space["forecast"] = forecast
+    space["calls"] = space["prices"] = pd.DataFrame()
+    space["calls"].attrs["origin"] = "real"  # of made-up data `examine` asks nothing
     return harness.defined(
         "05", space, "apart no_giveaway looks_back careless careful ragged gives_back aucs examine beats_yesterday"
     )
