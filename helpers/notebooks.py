@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import hashlib
 import json
 import os
@@ -10,29 +11,10 @@ import re
 import tempfile
 import tomllib
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 from helpers.errors import CourseError
 
-# The tens digit of a notebook is its part: title, how many notebooks the course plans there, and what it covers.
-PARTS = {
-    "0": ("Start here", 6, "background, concepts, frameworks, workflow and its pitfalls"),
-    "1": (
-        "The mathematics, from scratch and checked",
-        10,
-        "regression, optimisation, back-propagation, convolution, recurrence, attention, reinforcement learning, "
-        "kernels, unsupervised learning",
-    ),
-    "2": ("Markets", 10, "prices, risk, rates, portfolios, options, hedging, arbitrage, trading, advice"),
-    "3": (
-        "Credit, fraud and operations",
-        6,
-        "default, fraud, anomalies, operational losses, documents, transfer",
-    ),
-    "4": ("Customers", 6, "behaviour, churn, text, service, recommendation, pricing"),
-    "5": ("Trust and production", 8, "explanation, privacy, uncertainty, drift, speed, scale"),
-}
 FILE_NAME = re.compile(r"(\d\d)_([a-z0-9]+(?:_[a-z0-9]+)*)\.ipynb")
 HEADING = re.compile(r"^# (\d\d) · (.+?)\s*$", re.M)
 ROW = re.compile(r"^\|\s*([^|]+?)\s*\|\s*(.*?)\s*\|\s*$", re.M)
@@ -42,6 +24,16 @@ LINK = re.compile(r"\[([^\]]*)\]\([^)]*\)")
 def root() -> Path:
     """The folder of the course: COURSE_ROOT, else the checkout this package lies in."""
     return Path(os.environ.get("COURSE_ROOT") or Path(__file__).parents[1]).resolve()
+
+
+@functools.cache
+def parts() -> dict[str, tuple[str, int, str]]:
+    """Tens digit → title, how many notebooks the course plans there, what it covers; kept in data/parts.toml.
+
+    As data: a new count there is no change of the code that runs a notebook.
+    """
+    found = tomllib.loads((Path(__file__).parents[1] / "data" / "parts.toml").read_text(encoding="utf-8"))
+    return {digit: (part["title"], part["planned"], part["covers"]) for digit, part in found.items()}
 
 
 def text(value: object) -> str:
@@ -121,9 +113,9 @@ class Notebook:
     @property
     def part(self) -> str:
         """The title of the part, from the tens digit."""
-        return PARTS.get(self.number[0], ("Other",))[0]
+        return parts().get(self.number[0], ("Other",))[0]
 
-    @cached_property
+    @functools.cached_property
     def title_text(self) -> str:
         """The source of the title cell ('' where there is none)."""
         for cell in self.cells:
@@ -137,7 +129,7 @@ class Notebook:
         found = HEADING.search(self.title_text)
         return found[2] if found else self.slug.replace("_", " ").capitalize()
 
-    @cached_property
+    @functools.cached_property
     def table(self) -> dict[str, str]:
         """The rows of the title table, by lower-case name."""
         return {name.lower(): value for name, value in ROW.findall(self.title_text)}
@@ -174,12 +166,12 @@ class Notebook:
         """What the reader will be able to do."""
         return self.table.get("you will be able to", "")
 
-    @cached_property
+    @functools.cached_property
     def code_sha256(self) -> str:
         """See code_hash."""
         return code_hash(self.raw)
 
-    @cached_property
+    @functools.cached_property
     def outputs_sha256(self) -> str:
         """See outputs_hash."""
         return outputs_hash(self.raw)

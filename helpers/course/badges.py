@@ -13,10 +13,10 @@ from helpers.course.markdown import prose
 from helpers.errors import CourseError
 from helpers.notebooks import (
     HEADING,
-    PARTS,
     Notebook,
     dumps,
     package_name,
+    parts,
     root,
     select,
     settings,
@@ -166,7 +166,7 @@ def renewed(notebook: Notebook) -> dict:
 def _map(notebooks: list[Notebook]) -> str:
     """The parts of the course, what each covers, and its notebooks with links."""
     rows = ["<!-- map -->", "| part | what it covers | notebooks that are ready |", "|---|---|---|"]
-    for digit, (title, _, covers) in PARTS.items():
+    for digit, (title, _, covers) in parts().items():
         links = [
             f"[{nb.number} {nb.slug.replace('_', ' ').capitalize()}](notebooks/{nb.path.name})"
             for nb in notebooks

@@ -106,11 +106,11 @@ class _Jobs(click.ParamType):
 def _announce(console, notebooks, jobs: int) -> None:
     """Say how many run at a time and how long it will take by the stamps, here and for the whole course."""
     from helpers.course import runner
-    from helpers.notebooks import PARTS
+    from helpers.notebooks import parts
 
     if len(notebooks) < 2 or not any(nb.stamp for nb in notebooks):
         return
-    minutes, planned = runner.expected_seconds(notebooks, jobs) / 60, sum(part[1] for part in PARTS.values())
+    minutes, planned = runner.expected_seconds(notebooks, jobs) / 60, sum(part[1] for part in parts().values())
     whole = minutes * planned / len(notebooks)
     console.print(
         f"{len(notebooks)} notebooks, {jobs} at a time, about {minutes:.0f} minutes by their stamps; "

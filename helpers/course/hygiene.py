@@ -16,13 +16,13 @@ from helpers.course.glossary import Glossary
 from helpers.course.markdown import FENCE, prose
 from helpers.notebooks import (
     FILE_NAME,
-    PARTS,
     Notebook,
     alt_text,
     catalogue,
     extras,
     notebooks_dir,
     package_name,
+    parts,
     root,
     select,
     tags,
@@ -111,7 +111,7 @@ def _title(notebook: Notebook) -> Iterator[tuple]:
         yield 1, "badges missing or for another address", "type `course badges`"
     files = {path.name[:2] for path in notebooks_dir().glob("*.ipynb")}
     for need in notebook.needs:
-        planned = need[0] in PARTS and int(need[1]) < PARTS[need[0]][1]
+        planned = need[0] in parts() and int(need[1]) < parts()[need[0]][1]
         if need not in files and (not planned or need == notebook.number):
             yield 1, f"needs notebook {need}, which does not exist", "correct the row `Needs`"
     known = catalogue()

@@ -19,7 +19,7 @@ from urllib.parse import quote
 from helpers.course import glossary, translate
 from helpers.course.badges import BLOCK, LANGUAGES
 from helpers.errors import CourseError
-from helpers.notebooks import PARTS, Notebook, alt_text, dumps, notebooks_dir, root, select, settings, tags, text
+from helpers.notebooks import Notebook, alt_text, dumps, notebooks_dir, parts, root, select, settings, tags, text
 
 PLACE = "site-source"
 HEADLINE = re.compile(r"^## (.+?)\s*$", re.M)
@@ -81,7 +81,7 @@ def build_sources(place: Path, chinese: bool = False) -> list[Path]:
     files = {f"notebooks/{nb.path.name}": dumps(page(nb, introduced[nb.number], say)) for nb in notebooks}
     files |= {
         f"part{digit}.md": _part(digit, notebooks, say)
-        for digit in PARTS
+        for digit in parts()
         if any(n.number[0] == digit for n in notebooks)
     }
     files |= {
@@ -177,7 +177,7 @@ def _buttons(notebook: Notebook, say: Say) -> str:
 
 def _part(digit: str, notebooks: list[Notebook], say: Say) -> str:
     """One part: what it covers, a row a notebook, and the table of contents."""
-    title, covers = say(PARTS[digit][0]), say(PARTS[digit][2])
+    title, covers = say(parts()[digit][0]), say(parts()[digit][2])
     own = [nb for nb in notebooks if nb.number[0] == digit]
     rows = [f"| [{nb.label}](notebooks/{nb.path.name}) | {nb.learn} | {nb.time} |" for nb in own]
     table = "\n".join([say("| notebook | afterwards you can | time |"), "|---|---|---|", *map(_links, rows)])
@@ -193,10 +193,10 @@ def _index(notebooks: list[Notebook], say: Say, chinese: bool) -> str:
     other = '<a href="zh/index.html" lang="zh">中文</a>\n\n' if translate.begun() else ""
     other = '<a href="../index.html" lang="en">English</a>\n\n' if chinese else other
     intro = LANGUAGES.sub("", BLOCK.sub("", readme)).split("## ", 1)[0].split("\n", 1)[1].strip()
-    there = [digit for digit in PARTS if any(nb.number[0] == digit for nb in notebooks)]
+    there = [digit for digit in parts() if any(nb.number[0] == digit for nb in notebooks)]
     rows = []
     for digit in there:
-        title, covers = say(PARTS[digit][0]), say(PARTS[digit][2])
+        title, covers = say(parts()[digit][0]), say(parts()[digit][2])
         count = sum(nb.number[0] == digit for nb in notebooks)
         rows.append(f"| [{digit} · {title}](part{digit}.md) | {covers} | {count} |")
     table = "\n".join([say("| part | what it covers | notebooks |"), "|---|---|---|", *rows])

@@ -24,7 +24,7 @@ from pathlib import Path
 
 from helpers.course import badges, folder
 from helpers.errors import CourseError
-from helpers.notebooks import PARTS, ROW, Notebook, alt_text, dumps, root, select, settings, text, write_atomically
+from helpers.notebooks import ROW, Notebook, alt_text, dumps, parts, root, select, settings, text, write_atomically
 
 LANGUAGE = "zh"
 SHARED, README = "course", "README"  # catalogues that belong to no single notebook
@@ -445,7 +445,7 @@ def _short(notebook: Notebook) -> str:
 def shared() -> dict[str, str]:
     """{English: kind} of what belongs to no single page: names of parts and notebooks, words around outputs."""
     found = dict.fromkeys((FOLD, FIGURE, BETWEEN, badges.UNSET), "notebooks")
-    found |= {words: "part" for title, _, covers in PARTS.values() for words in (title, covers)}
+    found |= {words: "part" for title, _, covers in parts().values() for words in (title, covers)}
     found |= {_short(notebook): "name of a notebook" for notebook in select()}
     return dict.fromkeys(_said_by("site.py"), "site") | found | dict.fromkeys(README_WORDS, "README")
 
@@ -477,7 +477,7 @@ def readme() -> str:
 
     def renamed(found: re.Match) -> str:
         block = found[0]
-        for words in (*README_WORDS, *(w for title, _, covers in PARTS.values() for w in (title, covers))):
+        for words in (*README_WORDS, *(w for title, _, covers in parts().values() for w in (title, covers))):
             block = re.sub(rf"(?<=[|·] ){re.escape(words)}(?= \|)", lambda _, words=words: say(words), block)
         for notebook in select():
             name = say(_short(notebook))

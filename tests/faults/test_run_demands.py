@@ -8,7 +8,7 @@ import psutil
 import pytest
 
 from helpers.course import runner
-from helpers.notebooks import PARTS, Notebook, select
+from helpers.notebooks import Notebook, parts, select
 from tests.faults.toys import add, cell, course, gated, posix, report, start, until_running
 
 STOP = """
@@ -50,7 +50,7 @@ def test_the_longest_goes_first_and_as_many_at_a_time_as_fit(tree):
         path.write_text(json.dumps(raw))
     done = course("run", "--jobs", "1")
     assert done.returncode == 0
-    planned = sum(part[1] for part in PARTS.values())
+    planned = sum(part[1] for part in parts().values())
     said = done.stdout.splitlines()
     assert said[0] == (  # 600 + 60 + 45 seconds, which is what stands for a notebook without a stamp
         f"3 notebooks, 1 at a time, about 12 minutes by their stamps; {planned} like them would take "

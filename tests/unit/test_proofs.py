@@ -70,6 +70,29 @@ def test_a_changed_room_that_is_reached_changes_the_key(home, name):
     assert proofs.key(notebook(CODE), "seed", home) != before
 
 
+def test_words_about_a_room_leave_the_key_alone_and_every_other_line_changes_it(home):
+    file = home / "helpers" / "training.py"
+    plain = (
+        'def fit(x):\n    """Fit it."""\n    # carefully\n    y = x + 1  # one more\n    return f"""# {y}\n# all"""\n'
+    )
+
+    def key(source):
+        file.write_text(source)
+        proofs._imports.cache_clear()
+        return proofs.key(notebook(CODE), "seed", home)
+
+    before = key(plain)
+    assert (
+        key('"""A room."""\n\n# New.\n' + plain.replace("Fit it.", "Fit\n\n    y to x.").replace("carefully", "so"))
+        == before
+    )
+    for old, new in (("+ 1", "+ 2"), ("# all", "# none"), ("# {y}", "{y}"), ("return", "yield")):
+        assert key(plain.replace(old, new)) != before, old
+    with_string = plain.replace("    y =", '    "kept"\n    y =')
+    assert key(with_string) != before  # the second string of a body is no docstring
+    assert key("def fit(x:\n") != before  # what cannot be parsed counts as it stands
+
+
 def test_what_is_not_reached_leaves_the_key_alone(home):
     before = proofs.key(notebook(CODE), "seed", home)
     for name in ("plots.py", "course/controls.py", "unheard_of.py"):
