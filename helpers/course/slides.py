@@ -44,7 +44,8 @@ def _blocks(source: str) -> list[str]:
 
 def _weight(block: str) -> float:
     """How much room a block takes, in words; a formula set apart takes some lines, a row of a table one."""
-    return len(block.split()) + 12 * block.count("$$") / 2 + 4 * len(re.findall(r"^\|", block, re.M))
+    lines = 12 * block.count("$$") / 2 + 8 * block.count("\\\\ ")
+    return len(block.split()) + lines + 4 * len(re.findall(r"^\|", block, re.M))
 
 
 def _items(block: str) -> list[str]:
