@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterator
+from itertools import groupby
 
 from helpers.course.markdown import prose
 from helpers.errors import CourseError
@@ -40,13 +41,24 @@ class Glossary:
         self.course = {notebook.number: notebook for notebook in notebooks}
         self.introduced: dict[str, set[str]] = {}
         spellings = [(word, term) for term, words in terms().items() for word in words]
-        spellings.sort(key=lambda pair: -len(pair[0]))  # the longest that fits wins
+        spellings.sort(key=lambda pair: (pair[0][0].lower(), -len(pair[0])))  # the longest that fits wins
         self.names = [term for _, term in spellings]
-        parts = [f"({re.escape(w) if w != w.lower() else f'(?i:{re.escape(w)})'})" for w, _ in spellings]
+        parts = []
+        for first, group in groupby(spellings, key=lambda pair: pair[0][0].lower()):  # few are tried at each place
+            same = [f"({re.escape(w) if w != w.lower() else f'(?i:{re.escape(w)})'})" for w, _ in group]
+            parts.append(rf"(?=(?i:{re.escape(first)}))(?:{'|'.join(same)})")
         self.pattern = re.compile(rf"(?<![\w-])(?:{'|'.join(parts)})(?![\w-])") if parts else None
+        self.found: dict[str, list[tuple[int, str, bool]]] = {}
 
-    def _found(self, notebook: Notebook) -> Iterator[tuple[int, str, bool]]:
+    def _found(self, notebook: Notebook) -> list[tuple[int, str, bool]]:
         """(cell, term, is it introduced there?) for every term in the prose between title and references."""
+        if self.course.get(notebook.number) is not notebook:
+            return list(self._search(notebook))
+        if notebook.number not in self.found:
+            self.found[notebook.number] = list(self._search(notebook))
+        return self.found[notebook.number]
+
+    def _search(self, notebook: Notebook) -> Iterator[tuple[int, str, bool]]:
         for index, cell in enumerate(notebook.cells, 1):
             content = prose(cell)
             if "title" in tags(cell) or not content:
@@ -85,7 +97,7 @@ class Glossary:
         """{term: cell} of each first use before the term is introduced, in order."""
         if self.pattern is None:
             return {}
-        found = list(self._found(notebook))
+        found = self._found(notebook)
         known = set().union(*map(self._introduces, notebook.needs))
         first: dict[str, int] = {}
         for index, term, explained in found:
