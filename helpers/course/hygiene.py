@@ -262,6 +262,19 @@ def _outputs(notebook: Notebook) -> Iterator[tuple]:
                 yield index, "a memory address, which differs on every run", clear, False
 
 
+def _shelf(notebook: Notebook) -> Iterator[tuple]:
+    """The start's table of all notebooks, which is older than they are when a title or a time has changed since."""
+    if notebook.path.name != badges.START:
+        return
+    shown = "\n".join(
+        text(o.get("data", {}).get("text/markdown")) for c in notebook.cells for o in c.get("outputs", [])
+    )
+    for book in select() if f"({badges.START}) |" in shown else ():
+        if f"[{book.title}]({book.path.name}) | {book.part} | {book.time.split(';')[0]} | {book.learn} |" not in shown:
+            what = f"its stored table does not show {book.number} as {book.path.name} now has it"
+            yield 0, what, f"type `course refresh {notebook.number}`"
+
+
 def _code(notebook: Notebook) -> Iterator[tuple]:
     for index, cell in enumerate(notebook.cells, 1):
         if cell["cell_type"] != "code" or "setup" in tags(cell):
@@ -342,6 +355,7 @@ RULES = (
     _size,
     _packages,
     _stamp,
+    _shelf,
     _outputs,
     _code,
     _links,

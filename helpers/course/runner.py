@@ -458,14 +458,19 @@ def write_card(result: dict) -> Path | None:
 
 
 def clean_outputs(cell: dict) -> list[dict]:
-    """The outputs of an executed cell as they may be stored: no empty stream, nothing that changes by itself."""
+    """The outputs of an executed cell as they may be stored: no empty stream, nothing that changes by itself.
+
+    A kernel sends a stream in pieces that depend on the clock ("done", then its line's end); the pieces are one again.
+    """
     kept = []
     for output in cell.get("outputs", []):
-        if output["output_type"] == "stream" and not text(output["text"]).strip("\n"):
-            continue
         output = {key: value for key, value in output.items() if key != "transient"}
+        last = kept[-1] if kept else {}
+        if output["output_type"] == last.get("output_type") == "stream" and output["name"] == last["name"]:
+            output["text"] = text(last["text"]) + text(output["text"])
+            kept.pop()
         kept.append(output)
-    return kept
+    return [output for output in kept if output["output_type"] != "stream" or text(output["text"]).strip("\n")]
 
 
 def with_outputs(notebook: Notebook, executed: dict) -> dict:

@@ -47,10 +47,20 @@ def test_a_run_is_judged_without_another(tree, monkeypatch):
     done, lines = judge(tree, "--executed", "build/proof")
     assert (done.returncode, lines[-3]) == (1, "✗ 10_toy.ipynb, In [4]: print('✓ two is two')")
 
-    # An error in the run's copy is one in the judgement, whatever the report says.
+    # A kernel may send a line in pieces, its end alone; that is no other output.
     path.write_text(good)
     copy = tree / "build/proof/10_toy.ipynb"
     raw = json.loads(copy.read_text())
+    claims = next(c for c in raw["cells"] if "two is two" in "".join(c["source"]))
+    pieces = ("\u2713 two", " is two", "\n")
+    claims["outputs"] = [{"output_type": "stream", "name": "stdout", "text": piece} for piece in pieces]
+    copy.write_text(json.dumps(raw))
+    assert judge(tree, "--executed", "build/proof")[0].returncode == 0
+    claims["outputs"][1]["text"] = " is"
+    copy.write_text(json.dumps(raw))
+    assert judge(tree, "--executed", "build/proof")[0].returncode == 1
+
+    # An error in the run's copy is one in the judgement, whatever the report says.
     raw["cells"][-1]["outputs"] = [
         {"output_type": "error", "ename": "E", "evalue": "", "traceback": ["ValueError: no"]}
     ]

@@ -539,3 +539,18 @@ def test_list_tells_what_there_is(tree):
 def test_unknown_numbers_name_close_ones(tree):
     result = CliRunner().invoke(course, ["check", "12"])
     assert "Close to it: 11_toy_regression" in str(result.exception)
+
+
+def test_the_starts_table_shows_every_notebook_as_it_is(tmp_path):
+    start = Notebook.read(ROOT / "notebooks" / badges.START)
+    assert not list(hygiene._shelf(start))
+    old = deepcopy(start.raw)
+    for made in (made for c in old["cells"] for made in c.get("outputs", [])):
+        if rows := made.get("data", {}).get("text/markdown"):
+            made["data"]["text/markdown"] = [
+                row.replace(select(["10"])[0].time.split(";")[0], "an hour") for row in rows
+            ]
+    (tmp_path / badges.START).write_text(dumps(old))
+    found = list(hygiene._shelf(Notebook.read(tmp_path / badges.START)))
+    assert any("does not show 10" in what for _, what, _ in found), found
+    assert all(mend == "type `course refresh 00`" for *_, mend in found)
