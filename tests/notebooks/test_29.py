@@ -133,6 +133,34 @@ def test_without_wealth_saving_alone_is_enough(lesson):
     assert lesson["advise"](CLIENT | {"wealth": 0.0, "saving": 20_000.0})
 
 
+@pytest.mark.parametrize("sold", [0.0, 50.0])
+@pytest.mark.parametrize("years", [1, 2, 3, 20])
+def test_a_client_below_the_grid_is_scored_by_this_year_and_not_as_if_on_it(lesson, years, sold):
+    client = lesson["checked"](CLIENT | {"wealth": 0.0, "saving": 8_000.0, "years": years, "sold": sold})
+    cap, lowest, saving = 1.0, float(lesson["GRID"][0]), 8_000 / 250_000
+    reach, share = lesson["outlook"](client, cap=cap)
+    later = lesson["solve"](lesson["Plan"](saving, cap, sold / 100, years - 1))[0] if years > 1 else None
+    total = 0.0
+    for shares, bonds in lesson["LAW"]:
+        gross = share * shares + (1 - share) * bonds
+        if later is None:
+            total += saving * gross >= 1
+            continue
+        total += np.interp(np.log(saving * gross), np.log(lesson["GRID"]), later[int(gross < lesson["FELL"])])
+    assert reach == pytest.approx(total / len(lesson["LAW"]), abs=1e-3)
+    on_grid = lesson["outlook"](client, cap=cap, wealth=lowest * client["goal"])[0]
+    just_below = lesson["outlook"](client, cap=cap, wealth=0.9999 * lowest * client["goal"])[0]
+    assert on_grid == pytest.approx(just_below, abs=0.01)
+    if years == 20:
+        assert reach < on_grid - 0.01
+
+
+def test_the_path_of_a_client_without_wealth_begins_at_nothing(lesson):
+    client = lesson["checked"](CLIENT | {"wealth": 0.0, "saving": 8_000.0})
+    story = lesson["path_of_advice"](client, lives=200)
+    assert story[1, 0] < 8_000 / 250_000 * 1.3  # this year's saving and its return, nothing besides
+
+
 def test_bonds_at_par_with_a_steady_rate_earn_the_rate(lesson):
     frame = datasets.load("shiller_sp500").iloc[:40].assign(consumer_price_index=10.0, long_interest_rate=0.05)
     bonds = lesson["real_returns"](frame)["bonds"]
