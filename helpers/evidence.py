@@ -76,7 +76,7 @@ def card(number: int) -> pd.DataFrame | None:
         print(f"No full run on record. `course run {number:02d} --profile full` makes one.")
         return None
     content = json.loads(path.read_text(encoding="utf-8"))
-    stale = _code_changed(number, content.get("code_sha256"))
+    stale = _code_changed(number, content)
     note = " The notebook's code has changed since: read these numbers as an earlier version's." if stale else ""
     print(
         f"Full run of {content['date'][:10]} on {content['device']} with Keras on {content['backend']}, "
@@ -86,14 +86,14 @@ def card(number: int) -> pd.DataFrame | None:
     return pd.DataFrame(rows, columns=["metric", "mean", "spread", "n", "unit"]).set_index("metric")
 
 
-def _code_changed(number: int, sha256: str | None) -> bool:
+def _code_changed(number: int, content: dict) -> bool:
     from helpers import notebooks  # late: only this needs it
 
     try:
         [notebook] = notebooks.select([f"{number:02d}"])
     except CourseError:
         return False
-    return notebook.code_sha256 != sha256
+    return not notebook.gave(content)
 
 
 def _real(on: Any) -> bool:

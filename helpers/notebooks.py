@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import ast
 import difflib
 import functools
 import hashlib
+import io
 import json
 import os
 import re
 import tempfile
+import tokenize
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,6 +62,67 @@ def code_hash(raw: dict) -> str:
         if cell["cell_type"] == "code" and not {"setup", "injected-parameters"} & set(tags(cell)):
             digest.update(text(cell["source"]).replace("\r\n", "\n").strip().encode() + b"\0")
     return digest.hexdigest()
+
+
+def work_hash(raw: dict) -> str:
+    """As code_hash, over what can change an outcome: see `work`."""
+    cells = [
+        cell | {"source": work(text(cell["source"]))} if cell["cell_type"] == "code" else cell for cell in raw["cells"]
+    ]
+    return code_hash({"cells": cells})
+
+
+@functools.cache
+def work(source: str) -> str:
+    """Code without its words: docstrings, blank lines, lines of comment, and the fixed titles, axis labels and
+    alternative text of figures. They change no outcome, so that mending them leaves all that was proven as it was.
+
+    Words with a value in them (f-strings) stay. Code that cannot be parsed, such as a notebook's magics, stays whole.
+    """
+    try:
+        nodes = [*ast.walk(ast.parse(source))]
+        tokens = [*tokenize.generate_tokens(io.StringIO(source).readline)]
+    except (SyntaxError, tokenize.TokenError):
+        return source
+    left_out, held = set(), set()
+    for node in nodes:
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and ast.get_docstring(
+            node, clean=False
+        ):
+            left_out |= {*range(node.body[0].lineno, node.body[0].end_lineno + 1)}
+    for token in tokens:
+        if token.type not in (tokenize.COMMENT, tokenize.NL, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER):
+            held |= {*range(token.start[0], token.end[0] + 1)}
+    lines = {at: line.encode() for at, line in enumerate(source.splitlines(), 1) if at in held - left_out}
+    calls = [node for node in nodes if isinstance(node, ast.Call) and _words(node)]
+    for call in sorted(calls, key=lambda node: (node.lineno, node.col_offset), reverse=True):
+        _on_one_line(lines, call)
+    return "\n".join(line.decode() for _, line in sorted(lines.items()))
+
+
+def _words(call: ast.Call) -> list[ast.Constant]:
+    """The plain strings in a call that only say something of a figure."""
+    name = call.func.attr if isinstance(call.func, ast.Attribute) else ""
+    said = {"set": ("title", "xlabel", "ylabel"), "show": ("alt",)}.get(name, ())
+    found = [keyword.value for keyword in call.keywords if keyword.arg in said]
+    if name in ("suptitle", "set_title", "set_xlabel", "set_ylabel"):
+        found += call.args[:1]
+    return [value for value in found if isinstance(value, ast.Constant) and isinstance(value.value, str)]
+
+
+def _on_one_line(lines: dict[int, bytes], call: ast.Call) -> None:
+    """Write a call without its words, and on one line: how long they were decided where it was broken."""
+    first, last = call.lineno, call.end_lineno
+    head, tail = lines[first][: call.col_offset], lines[last][call.end_col_offset :]
+    lines[last] = lines[last][: call.end_col_offset]
+    for word in sorted(_words(call), key=lambda word: (word.lineno, word.col_offset), reverse=True):
+        rest = lines[word.end_lineno][word.end_col_offset :]
+        lines[word.lineno] = lines[word.lineno][: word.col_offset] + b'""' + rest
+        for at in range(word.lineno + 1, word.end_lineno + 1):
+            lines.pop(at, None)
+    said = b"\n".join(lines.pop(at) for at in range(first, last + 1) if at in lines)[len(head) :].decode()
+    said = re.sub(r",? ?\)$", ")", " ".join(said.split()).replace("( ", "("))
+    lines[first] = head + said.encode() + tail
 
 
 def outputs_hash(raw: dict) -> str:
@@ -170,6 +234,15 @@ class Notebook:
     def code_sha256(self) -> str:
         """See code_hash."""
         return code_hash(self.raw)
+
+    @functools.cached_property
+    def work_sha256(self) -> str:
+        """See work_hash."""
+        return work_hash(self.raw)
+
+    def gave(self, card: dict) -> bool:
+        """Whether a full run of this very code, words of figures apart, wrote this card."""
+        return self.work_sha256 == card.get("work_sha256") or self.code_sha256 == card.get("code_sha256")
 
     @functools.cached_property
     def outputs_sha256(self) -> str:

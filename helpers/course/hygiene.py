@@ -229,7 +229,7 @@ def _stamp(notebook: Notebook) -> Iterator[tuple]:
     card = root() / "results" / f"{notebook.number}.json"
     if card.exists():
         with suppress(ValueError):
-            if json.loads(card.read_text(encoding="utf-8")).get("code_sha256") != notebook.code_sha256:
+            if not notebook.gave(json.loads(card.read_text(encoding="utf-8"))):
                 yield 0, f"results/{card.name} is of older code", "run the full profile again", False
 
 

@@ -13,7 +13,6 @@ import datetime
 import functools
 import hashlib
 import importlib.metadata
-import io
 import json
 import os
 import queue
@@ -23,7 +22,6 @@ import sys
 import tempfile
 import threading
 import time
-import tokenize
 import tomllib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -32,7 +30,7 @@ from pathlib import Path
 from helpers.course import runner
 from helpers.course.controls import ASSERT
 from helpers.errors import CourseError
-from helpers.notebooks import Notebook, catalogue, root, tags, text, write_atomically
+from helpers.notebooks import Notebook, catalogue, root, tags, text, work, write_atomically
 
 HOME = Path(__file__).parents[2]
 KINDS = {
@@ -174,7 +172,7 @@ def base(notebook: Notebook, home: Path = HOME) -> str:
     sets = {name: entry for name, entry in catalogue().items() if name in named}
     whole = "\n".join(sources)  # one cell imports what another uses
     rested = _contents(rooms([whole], home), home)
-    parts = [notebook.code_sha256, controls_of(notebook), wrong, sets, rested, pins(whole, home)]
+    parts = [notebook.work_sha256, controls_of(notebook), wrong, sets, rested, pins(whole, home)]
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
 
 
@@ -188,28 +186,8 @@ def key(notebook: Notebook, kind: str, home: Path = HOME, of: str = "") -> str:
 
 def _contents(files: list[Path], home: Path) -> dict[str, str]:
     return {
-        file.relative_to(home).as_posix(): _code(file.read_text(encoding="utf-8")) for file in files if file.exists()
+        file.relative_to(home).as_posix(): work(file.read_text(encoding="utf-8")) for file in files if file.exists()
     }
-
-
-@functools.cache
-def _code(source: str) -> str:
-    """A module without docstrings, blank lines and lines that hold a comment alone: those change no outcome."""
-    try:
-        nodes = [*ast.walk(ast.parse(source))]
-        tokens = [*tokenize.generate_tokens(io.StringIO(source).readline)]
-    except (SyntaxError, tokenize.TokenError):
-        return source
-    left_out, held = set(), set()
-    for node in nodes:
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and ast.get_docstring(
-            node, clean=False
-        ):
-            left_out |= {*range(node.body[0].lineno, node.body[0].end_lineno + 1)}
-    for token in tokens:
-        if token.type not in (tokenize.COMMENT, tokenize.NL, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER):
-            held |= {*range(token.start[0], token.end[0] + 1)}
-    return "\n".join(line for at, line in enumerate(source.splitlines(), 1) if at in held - left_out)
 
 
 # --- the record -----------------------------------------------------------------------------------------------------

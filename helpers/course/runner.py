@@ -320,6 +320,7 @@ def run_one(notebook: Notebook, plan: Plan, tell: Callable[[Notebook, dict], Non
         "backend": plan.backend,
         "seed": plan.seed,
         "code_sha256": notebook.code_sha256,
+        "work_sha256": notebook.work_sha256,
         "date": datetime.date.today().isoformat(),
         "output": str(output),
         "notes": notes,
@@ -440,6 +441,7 @@ def write_card(result: dict) -> Path | None:
     fields = (
         "notebook",
         "code_sha256",
+        "work_sha256",
         "data",
         "profile",
         "backend",
@@ -451,7 +453,7 @@ def write_card(result: dict) -> Path | None:
         "peak_mb",
         "date",
     )
-    card = {name: result[name] for name in fields} | {"seeds": [result["seed"]]}
+    card = {name: result[name] for name in fields if name in result} | {"seeds": [result["seed"]]}
     path = root() / "results" / f"{result['number']}.json"
     write_atomically(path, json.dumps(card, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
     return path

@@ -292,7 +292,7 @@ def _cards(notebooks: list[Notebook], say: Say) -> str:
         if not path.exists():
             continue
         card = json.loads(path.read_text(encoding="utf-8"))
-        stale = "" if card.get("code_sha256") == nb.code_sha256 else say(" **The notebook's code has changed since.**")
+        stale = "" if nb.gave(card) else say(" **The notebook's code has changed since.**")
         lines += ["", f"## [{nb.label}](notebooks/{nb.path.name})", ""]
         lines.append(
             f"{card['date']}, {_escape(str(card['device']))}, Keras on {card['backend']}, {card['seconds']:.0f} s, "

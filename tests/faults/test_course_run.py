@@ -66,7 +66,7 @@ def test_a_run_goes_on_and_says_what_failed(tree, monkeypatch):
     assert [path.name for path in sorted((tree / "results").iterdir())] == ["00.json", "12.json"]
     card = json.loads((tree / "results/00.json").read_text())
     assert card["metrics"][0]["mean"] == 0.75
-    assert card["code_sha256"] == first["code_sha256"]
+    assert (card["code_sha256"], card["work_sha256"]) == (first["code_sha256"], first["work_sha256"])
     assert card["data"] == {"toy_set": {"a.csv": "a" * 64}}
 
 

@@ -399,6 +399,9 @@ def test_a_stale_card_is_a_warning(tree):
     (finding,) = findings(tree)
     assert "older code" in finding.what
     assert not finding.error
+    (notebook,) = select(["11"])
+    (tree / "results/11.json").write_text(json.dumps({"code_sha256": "old", "work_sha256": notebook.work_sha256}))
+    assert findings(tree) == []
 
 
 def test_badges_rewrite_and_back(tree):

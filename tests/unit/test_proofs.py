@@ -93,6 +93,39 @@ def test_words_about_a_room_leave_the_key_alone_and_every_other_line_changes_it(
     assert key("def fit(x:\n") != before  # what cannot be parsed counts as it stands
 
 
+FIGURE = """fig, ax = plt.subplots()
+ax.plot(loss, label="loss")
+ax.set(title="Loss falls", xlabel="step", ylim=(0, 1))
+fig.suptitle("Both fall")
+plots.show(fig, alt="A falling line.")
+claim("it falls", loss[-1] < 1)"""
+
+
+def test_a_figures_words_leave_the_key_alone_however_the_call_is_broken(home):
+    before = proofs.key(notebook(FIGURE), "seed", home)
+    for old, new in (
+        ('"Loss falls"', '"The loss falls steeply – and stays é"'),
+        ('"Both fall"', '"Neither rises"'),
+        ('fig, alt="A falling line."', '\n    fig,\n    alt="A line that falls "\n    "and stays low.",\n'),
+        ("ax.plot", "# The left curve.\nax.plot"),
+    ):
+        assert FIGURE.count(old) == 1
+        assert proofs.key(notebook(FIGURE.replace(old, new)), "seed", home) == before, old
+    for old, new in (
+        ("(0, 1)", "(0, 2)"),
+        ('"loss"', '"gain"'),
+        ('"it falls"', '"it sinks"'),
+        ('"Loss falls"', 'f"{loss[0]} falls"'),
+        ('"Loss falls"', "name"),
+        ("show(fig", "show(other"),
+        ("ax.set(", "dict("),
+        ("loss[-1] < 1", "loss[-1] < 2"),
+    ):
+        assert proofs.key(notebook(FIGURE.replace(old, new)), "seed", home) != before, new
+    other = notebook('page = dict(title="Loss falls", alt="A line")')
+    assert proofs.key(other, "seed", home) != proofs.key(notebook('page = dict(title="x", alt="A line")'), "seed", home)
+
+
 def test_what_is_not_reached_leaves_the_key_alone(home):
     before = proofs.key(notebook(CODE), "seed", home)
     for name in ("plots.py", "course/controls.py", "unheard_of.py"):
