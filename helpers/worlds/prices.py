@@ -86,12 +86,21 @@ def garch11(
     return World(r, r**2, h, alpha**2 / (1 - 2 * alpha * beta - beta**2))
 
 
-def _recurrence(factor: np.ndarray, constant: float, first: float, width: int = 128) -> np.ndarray:
+def _recurrence(factor: np.ndarray, constant: float, first: float, width: int = 128, side: int = 1024) -> np.ndarray:
     """h_0 = first, h_t = constant + factor_{t-1} h_{t-1}; shape (len(factor) + 1,).
 
-    Stretches of `width` steps are run side by side from zero and from one; a short loop joins them.
+    Taken in blocks of `side` stretches of `width` steps: so many stay in a core's cache.
     """
-    width = max(1, min(width, len(factor)))
+    h = np.empty(1 + -(-len(factor) // width) * width)  # up to a whole stretch
+    h[0] = first
+    for at in range(0, len(factor), side * width):
+        block = _stretches(factor[at : at + side * width], constant, h[at], width)
+        h[at + 1 : at + 1 + block.size].reshape(block.shape)[:] = block
+    return h[: len(factor) + 1]
+
+
+def _stretches(factor: np.ndarray, constant: float, first: float, width: int) -> np.ndarray:
+    """h_1, h_2, …, one stretch a row: they run side by side from zero and from one, and a short loop joins them."""
     rows, full = -(-len(factor) // width), len(factor) // width
     gain = np.zeros((width, rows))
     gain[:, :full] = factor[: full * width].reshape(full, width).T
@@ -109,10 +118,7 @@ def _recurrence(factor: np.ndarray, constant: float, first: float, width: int = 
         start = plus + times * start
     gain *= starts
     level += gain
-    h = np.empty(1 + rows * width)
-    h[0] = first
-    h[1:].reshape(rows, width)[:] = level.T
-    return h[: len(factor) + 1]
+    return level.T
 
 
 def ohlc(world: World, *, start: float = 100.0, intraday: int = 78, seed: int = 7) -> pd.DataFrame:
