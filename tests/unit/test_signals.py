@@ -1,11 +1,8 @@
-import warnings
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 from scipy.linalg import solve_discrete_are
 
-from helpers import notebooks, worlds
+from helpers import worlds
 from helpers.errors import CourseError
 
 PROBLEM = {"aversion": 0.7, "cost": 9.0, "impatience": 0.03, "variance": 0.5}
@@ -95,20 +92,3 @@ def test_the_seed_decides():
 def test_errors_say_what_is_wrong(call, words):
     with pytest.raises(CourseError, match=words):
         call()
-
-
-def test_the_environment_of_notebook_27_passes_gymnasiums_check():
-    checker = pytest.importorskip("gymnasium.utils.env_checker")
-    [notebook] = notebooks.select(["27"])
-    sources = ["".join(cell["source"]) for cell in notebook.cells if cell["cell_type"] == "code"]
-    space = {"np": np, "worlds": worlds, "run": SimpleNamespace(has=lambda name: True)}
-    for wanted in ("FADE, LOADINGS =", "class TradingEnv"):
-        exec(next(source for source in sources if wanted in source), space)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        checker.check_env(space["TradingEnv"](), skip_render_check=True)
-    env = space["TradingEnv"](days=3)
-    first, again = (env.reset(seed=4)[0] for _ in range(2))
-    np.testing.assert_array_equal(first, again)
-    ends = [env.step(np.array([0.5], np.float32))[2:4] for _ in range(3)]
-    assert ends == [(False, False), (False, False), (False, True)]  # cut off, not ended
