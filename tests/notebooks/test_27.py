@@ -1,7 +1,6 @@
 """Notebook 27: sources, learners and inputs against loops and definitions; nothing honest is seen a day early."""
 
 import json
-import warnings
 from collections import namedtuple
 from pathlib import Path
 from types import SimpleNamespace
@@ -23,30 +22,12 @@ BARS = pd.DataFrame(
 )
 
 
-def cells(gymnasium):
-    """The functions and classes of the notebook's own cells, found by their tag."""
-    names = {"np": np, "pd": pd, "keras": keras, "ops": ops, "worlds": worlds, "namedtuple": namedtuple}
-    has = SimpleNamespace(has=lambda _: gymnasium)
-    return harness.lesson("27", names | {"run": has, "datasets": SimpleNamespace(load=lambda _: BARS)}, "features")
-
-
 @pytest.fixture(scope="module")
 def lesson():
-    """They stand without the library, too."""
-    return cells(gymnasium=False)
-
-
-def test_the_environment_passes_the_librarys_check():
-    checker = pytest.importorskip("gymnasium.utils.env_checker")
-    make = cells(gymnasium=True)["TradingEnv"]
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        checker.check_env(make(), skip_render_check=True)
-    env = make(days=3)
-    first, again = (env.reset(seed=4)[0] for _ in range(2))
-    np.testing.assert_array_equal(first, again)
-    ends = [env.step(np.array([0.5], np.float32))[2:4] for _ in range(3)]
-    assert ends == [(False, False), (False, False), (False, True)]  # cut off, not ended
+    """The functions and classes of the notebook's own cells, found by their tag; no gymnasium."""
+    names = {"np": np, "pd": pd, "keras": keras, "ops": ops, "worlds": worlds, "namedtuple": namedtuple}
+    names |= {"run": SimpleNamespace(has=lambda _: False), "datasets": SimpleNamespace(load=lambda _: BARS)}
+    return harness.lesson("27", names, "features")
 
 
 def test_fresh_lives_go_on_and_returns_follow_their_signals(lesson):
