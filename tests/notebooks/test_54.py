@@ -19,7 +19,7 @@ def lesson() -> dict:
     space: dict = {"np": np, "stats": stats, "integrate": integrate, "logit": logit, "expit": expit, "zlib": zlib}
     space |= {"keras": keras, "layers": layers, "ops": ops, "warnings": warnings}
     space |= {"K": 0.57, "BREAK_EVEN": 0.12 / 0.57, "CUT": logit(0.12 / 0.57)}
-    space |= {"MARGIN": 0.12, "LGD": 0.45, "COLUMNS": 5, "BATCH": 64, "SEED": 1}
+    space |= {"MARGIN": 0.12, "LGD": 0.45, "COLUMNS": 5, "BATCH": 64, "SEED": 1, "COMPILED": False}
     return harness.defined("54", space)
 
 
