@@ -73,6 +73,36 @@ def test_the_environment_passes_the_librarys_check(lesson):
     checker.check_env(names["TradingEnv"](), skip_render_check=True)
 
 
+def test_a_librarys_own_agent_learns_in_the_environment_and_does_not_pass_the_optimum(lesson):
+    """Stable-Baselines3's PPO, from nothing: it earns over half of what Gârleanu and Pedersen's rule does, not more."""
+    baselines = pytest.importorskip("stable_baselines3", reason="the extra `bench` is not installed")
+    names = dict(lesson) | {"run": SimpleNamespace(has=lambda _: True)}
+    for cell in json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]:
+        if "Env" in "".join(cell["source"]) and "features" in cell["metadata"].get("tags", []):
+            exec("".join(cell["source"]), names)
+    problem = {name: names[name.upper()] for name in ("loadings", "fade", "aversion", "cost", "impatience")}
+    best = worlds.best_trader(**problem)
+
+    def earned(policy):
+        total, lives = 0.0, 40
+        for seed in range(lives):
+            env, done = names["TradingEnv"](noise=0.0, days=60), False
+            sight, _ = env.reset(seed=seed)
+            while not done:
+                sight, paid, _, done, _ = env.step(policy(sight))
+                total += paid / lives
+        return total
+
+    optimum = earned(lambda sight: np.array([best.position(sight[2], sight[:2].astype(float)) - sight[2]]))
+    make = lambda: names["TradingEnv"](noise=0.0, days=60)  # noqa: E731
+    agent = baselines.PPO("MlpPolicy", make(), n_steps=512, seed=0, device="cpu")
+    learnt = lambda sight: agent.predict(sight, deterministic=True)[0]  # noqa: E731
+    before = earned(learnt)
+    agent.learn(20_000)
+    after = earned(learnt)
+    assert before < 0.1 * optimum and 0.5 * optimum < after < 1.01 * optimum, (before, after, optimum)
+
+
 def test_a_path_of_the_simulator_is_the_rule_step_by_step(lesson):
     rng, model = np.random.default_rng(9), lesson["Simulator"](2, 4, (-1.0, 1.5))
     z = rng.standard_normal((2, 3, 8, 3)).astype("float32")
