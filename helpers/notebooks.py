@@ -95,6 +95,8 @@ def work(source: str) -> str:
             held |= {*range(token.start[0], token.end[0] + 1)}
     lines = {at: line.encode() for at, line in enumerate(source.splitlines(), 1) if at in held - left_out}
     calls = [node for node in nodes if isinstance(node, ast.Call) and _words(node)]
+    inside = {id(part) for call in calls for part in ast.walk(call) if part is not call}
+    calls = [call for call in calls if id(call) not in inside]  # of one within another only the outer
     for call in sorted(calls, key=lambda node: (node.lineno, node.col_offset), reverse=True):
         _on_one_line(lines, call)
     return "\n".join(line.decode() for _, line in sorted(lines.items()))

@@ -1,6 +1,7 @@
 """Notebook 27: sources, learners and inputs against loops and definitions; nothing honest is seen a day early."""
 
 import json
+import warnings
 from collections import namedtuple
 from pathlib import Path
 from types import SimpleNamespace
@@ -64,22 +65,27 @@ def test_the_environment_pays_the_return_after_the_sight(lesson):
         assert paid == pytest.approx(wanted, abs=1e-5) and not ended and cut == (day == 19)
 
 
-def test_the_environment_passes_the_librarys_check(lesson):
-    checker = pytest.importorskip("gymnasium.utils.env_checker")
+def on_the_library(lesson):
+    """The lesson with gymnasium's own `Env` and spaces."""
     names = dict(lesson) | {"run": SimpleNamespace(has=lambda _: True)}
     for cell in json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]:
         if "Env" in "".join(cell["source"]) and "features" in cell["metadata"].get("tags", []):
             exec("".join(cell["source"]), names)
-    checker.check_env(names["TradingEnv"](), skip_render_check=True)
+    return names
+
+
+def test_the_environment_passes_the_librarys_check(lesson):
+    checker = pytest.importorskip("gymnasium.utils.env_checker")
+    names = on_the_library(lesson)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        checker.check_env(names["TradingEnv"](), skip_render_check=True)
 
 
 def test_a_librarys_own_agent_learns_in_the_environment_and_does_not_pass_the_optimum(lesson):
     """Stable-Baselines3's PPO, from nothing: it earns over half of what Gârleanu and Pedersen's rule does, not more."""
     baselines = pytest.importorskip("stable_baselines3", reason="the extra `bench` is not installed")
-    names = dict(lesson) | {"run": SimpleNamespace(has=lambda _: True)}
-    for cell in json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]:
-        if "Env" in "".join(cell["source"]) and "features" in cell["metadata"].get("tags", []):
-            exec("".join(cell["source"]), names)
+    names = on_the_library(lesson)
     problem = {name: names[name.upper()] for name in ("loadings", "fade", "aversion", "cost", "impatience")}
     best = worlds.best_trader(**problem)
 

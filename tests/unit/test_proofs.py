@@ -122,6 +122,11 @@ def test_a_figures_words_leave_the_key_alone_however_the_call_is_broken(home):
         ("loss[-1] < 1", "loss[-1] < 2"),
     ):
         assert proofs.key(notebook(FIGURE.replace(old, new)), "seed", home) != before, new
+    inner = 'fig.suptitle(\n        "Both fall",\n    ).set(title="x")'
+    nested = f'plots.show(\n    {inner},\n    alt="A line.",\n)\nclaim("y", 1)'
+    key = proofs.key(notebook(nested), "seed", home)
+    assert proofs.key(notebook(nested.replace("A line.", "Two lines.")), "seed", home) == key
+    assert proofs.key(notebook(nested.replace('"y", 1', '"y", 2')), "seed", home) != key
     other = notebook('page = dict(title="Loss falls", alt="A line")')
     assert proofs.key(other, "seed", home) != proofs.key(notebook('page = dict(title="x", alt="A line")'), "seed", home)
 
